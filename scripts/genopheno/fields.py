@@ -1,0 +1,297 @@
+"""The registry of published columns: every table that leaves a stage is declared here, once.
+
+A table is written through `write` (Parquet) or `write_tsv`, which refuse a column that
+the registry does not name and a named column that is not there. Schemas, data
+dictionaries and tests come from the same lines.
+
+Missing is null in Parquet, ``NA`` in a summary statistics TSV (GWAS-SSF), and empty elsewhere.
+Tiers: ``open`` (no single person can be seen in it) or ``controlled`` (one row or value
+per person).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column: its name, Arrow type, unit ('' = none), meaning, and tier."""
+
+    name: str
+    type: str
+    unit: str
+    description: str
+    tier: str = "open"
+
+
+def _table(tier: str, text: str) -> tuple[Field, ...]:
+    """Read the compact form ``name | type | unit | description``, a line a column."""
+    rows = (
+        [cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.strip()
+    )
+    return tuple(Field(name, kind, unit, meaning, tier) for name, kind, unit, meaning in rows)
+
+
+# Columns that name a variant, the same in every table of variants.
+VARIANT = """
+variant_id  | string |    | contig:position:reference:alternate, after left alignment and splitting
+contig      | string |    | contig name as in the reference
+position    | int32  | bp | 1-based position of the first reference base
+reference   | string |    | reference allele
+alternate   | string |    | alternate allele
+"""
+
+UNITS = _table(
+    "controlled",
+    """
+sample      | string | | sequenced library pool, read-group SM
+participant | string | | person the sample is from
+sex         | string | | declared sex: female, male or unknown
+unit        | string | | sequencing unit within the sample: library.lane
+library     | string | | library preparation, read-group LB
+lane        | string | | flow-cell lane or run
+platform    | string | | sequencing platform, read-group PL
+fastq_1     | string | | first reads
+fastq_2     | string | | second reads
+""",
+)
+
+SAMPLE_QC = _table(
+    "controlled",
+    """
+sample                  | string  |       | sequenced library pool
+participant             | string  |       | person the sample is from
+verdict                 | string  |       | pass, warn or fail; fail keeps the sample out of the cohort
+reasons                 | string  |       | why it is not pass, '; ' between reasons
+reads                   | int64   | reads | reads handed in, both ends counted
+bases                   | int64   | bp    | bases handed in
+q30_fraction            | float64 |       | fraction of the bases handed in with quality 30 or more
+reads_after_trimming    | int64   | reads | reads left by quality and length trimming
+mapped_fraction         | float64 |       | primary reads that are mapped
+properly_paired_fraction| float64 |       | primary reads in a proper pair
+duplicate_fraction      | float64 |       | primary mapped reads that are marked as duplicates
+mismatch_rate           | float64 |       | mismatches per mapped base
+insert_size_mean        | float64 | bp    | mean insert size of proper pairs
+insert_size_sd          | float64 | bp    | its standard deviation
+mean_coverage           | float64 | reads | mean depth over the reference, duplicates left out
+median_coverage         | float64 | reads | median depth over the reference
+breadth_1x              | float64 |       | fraction of the reference with depth 1 or more
+breadth_10x             | float64 |       | fraction of the reference with depth 10 or more
+call_rate               | float64 |       | fraction of called genotypes among sites that pass
+n_het                   | int64   | sites | heterozygous calls
+n_hom_alt               | int64   | sites | homozygous alternate calls
+het_hom_ratio           | float64 |       | heterozygous over homozygous alternate calls
+ti_tv                   | float64 |       | transitions over transversions
+n_singletons            | int64   | sites | alternate alleles seen in this sample alone
+""",
+)
+
+SITES = _table(
+    "open",
+    VARIANT
+    + """
+rsid            | string  |   | dbSNP identifier, where a dbSNP file was given
+quality         | float64 | phred | QUAL of the caller
+filters         | string  |   | PASS, or the filters it fails, ';' between
+gene_id         | string  |   | gene of the most severe consequence
+gene_symbol     | string  |   | its symbol
+transcript_id   | string  |   | its transcript
+consequence     | string  |   | most severe Sequence Ontology consequence term
+impact          | string  |   | HIGH, MODERATE, LOW or MODIFIER, after the Ensembl ranking
+protein_change  | string  |   | change of the protein, as bcftools csq writes it
+coding_change   | string  |   | change of the coding sequence, as bcftools csq writes it
+all_consequences| string  |   | every consequence as bcftools csq writes it, ',' between
+database_fields | string  |   | JSON object of the fields taken from site databases, by database
+""",
+)
+
+COHORT_SAMPLES = _table(
+    "controlled",
+    """
+sample        | string  |       | sequenced library pool
+participant   | string  |       | person; the genotype columns are keyed by sample
+sex           | string  |       | declared sex: female, male or unknown
+verdict       | string  |       | verdict of the sample QC: pass or warn
+call_rate     | float64 |       | fraction of called genotypes over the cohort's variants
+n_het         | int64   | sites | heterozygous calls
+n_hom_var     | int64   | sites | homozygous alternate calls
+n_singleton   | int64   | sites | alternate alleles seen in this sample alone
+r_ti_tv       | float64 |       | transitions over transversions
+r_het_hom_var | float64 |       | heterozygous over homozygous alternate calls
+""",
+)
+
+COHORT_VARIANTS = _table(
+    "open",
+    VARIANT
+    + """
+rsid             | string  |   | dbSNP identifier
+gene_symbol      | string  |   | gene of the most severe consequence
+consequence      | string  |   | most severe consequence
+impact           | string  |   | impact class
+call_rate        | float64 |   | fraction of samples with a genotype
+allele_count     | int32   |   | alternate alleles among called genotypes
+allele_number    | int32   |   | alleles among called genotypes
+allele_frequency | float64 |   | allele_count / allele_number
+n_hom_ref        | int32   | samples | homozygous reference
+n_het            | int32   | samples | heterozygous
+n_hom_alt        | int32   | samples | homozygous alternate
+hwe_p_value      | float64 |   | exact test of Hardy-Weinberg equilibrium, mid-p off
+passes           | bool    |   | passes the variant QC and is in the genotype blocks
+reasons          | string  |   | why it does not pass, ';' between
+""",
+)
+
+COMPONENTS = _table(
+    "controlled",
+    """
+sample   | string       |  | sequenced library pool
+unrelated| bool         |  | in the maximal set without relatives, on which components were made
+scores   | list<double> |  | principal component scores, first to last, unit variance scale of plink2
+""",
+)
+
+KINSHIP = _table(
+    "controlled",
+    """
+sample_1     | string  |          | first of the pair
+sample_2     | string  |          | second of the pair
+n_variants   | int32   | variants | variants with both genotypes
+ibs0         | float64 |          | fraction of them with opposite homozygotes
+kinship      | float64 |          | KING-robust kinship coefficient
+relationship | string  |          | duplicate, first-degree, second-degree, third-degree or unrelated
+""",
+)
+
+# One row per variant and trait: GWAS-SSF 1.0 column names and order first (Hayhurst 2022).
+ASSOCIATION = _table(
+    "open",
+    """
+chromosome              | string  |      | contig name as in the reference
+base_pair_location      | int32   | bp   | 1-based position
+effect_allele           | string  |      | allele whose effect is given: the alternate allele
+other_allele            | string  |      | the reference allele
+beta                    | float64 | trait units, or log odds | effect of one more effect allele
+standard_error          | float64 | as beta | standard error of beta
+effect_allele_frequency | float64 |      | frequency of the effect allele among the people tested
+neg_log10_p_value       | float64 |      | -log10 p; does not underflow
+variant_id              | string  |      | contig:position:reference:alternate
+rsid                    | string  |      | dbSNP identifier
+n                       | int32   | people | people with genotype, phenotype and covariates
+n_cases                 | int32   | people | cases among them; null for a quantitative trait
+n_controls              | int32   | people | controls among them; null for a quantitative trait
+test                    | string  |      | linear, score, firth-approximate or firth
+converged               | bool    |      | the fit converged; null statistics where it did not
+""",
+)
+
+MATRIX_SITES = _table(
+    "open",
+    "\n".join(
+        f"{f.name} | {f.type} | {f.unit} | {f.description}"
+        for f in (*SITES, *COHORT_VARIANTS[9:17])
+    ),
+)
+
+MATRIX_GENOTYPES = _table(
+    "controlled",
+    VARIANT
+    + """
+dosages | list<int8> | alleles | alternate alleles per sample (0, 1, 2; -1 missing), samples in the order of the schema metadata key 'samples'
+""",
+)
+
+TABLES: dict[str, tuple[Field, ...]] = {
+    "units": UNITS,
+    "sample_qc": SAMPLE_QC,
+    "sites": SITES,
+    "cohort_samples": COHORT_SAMPLES,
+    "cohort_variants": COHORT_VARIANTS,
+    "components": COMPONENTS,
+    "kinship": KINSHIP,
+    "association": ASSOCIATION,
+    "matrix_sites": MATRIX_SITES,
+    "matrix_genotypes": MATRIX_GENOTYPES,
+}
+
+
+def names(table: str) -> list[str]:
+    """Column names of a table, in order."""
+    return [field.name for field in TABLES[table]]
+
+
+def schema(table: str, metadata: dict[str, str] | None = None) -> pa.Schema:
+    """Arrow schema of a table; unit and meaning of each column are in its metadata."""
+    import pyarrow as pa
+
+    kinds = {"list<double>": pa.list_(pa.float64()), "list<int8>": pa.list_(pa.int8())}
+    return pa.schema(
+        [
+            pa.field(
+                f.name,
+                kinds.get(f.type) or pa.type_for_alias(f.type),
+                metadata={"description": f.description, "unit": f.unit, "tier": f.tier},
+            )
+            for f in TABLES[table]
+        ],
+        metadata=metadata,
+    )
+
+
+def check_columns(columns: list[str], table: str) -> None:
+    """Raise ValueError unless `columns` are exactly those of the registry (any order)."""
+    declared = set(names(table))
+    missing, unknown = sorted(declared - set(columns)), sorted(set(columns) - declared)
+    if missing or unknown:
+        raise ValueError(f"table {table}: missing columns {missing}, undeclared {unknown}")
+
+
+def to_arrow(frame: pd.DataFrame, table: str, metadata: dict[str, str] | None = None) -> pa.Table:
+    """Turn a data frame into an Arrow table of the registry's columns, order and types."""
+    import pyarrow as pa
+
+    check_columns(list(frame.columns), table)
+    return pa.Table.from_pandas(
+        frame[names(table)], schema=schema(table), preserve_index=False
+    ).replace_schema_metadata(metadata)
+
+
+def write(
+    path: str | Path, frame: pd.DataFrame, table: str, metadata: dict[str, str] | None = None
+) -> None:
+    """Write a data frame as the Parquet file of a declared table, beside and renamed."""
+    import pyarrow.parquet as pq
+
+    from genopheno.files import writing
+
+    arrow = to_arrow(frame, table, metadata)
+    with writing(path) as beside:
+        pq.write_table(arrow, beside, compression="zstd")
+
+
+def read(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table as a data frame."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, columns=columns).to_pandas()
+
+
+def dictionary(tables: list[str] | None = None) -> pd.DataFrame:
+    """The data dictionary: table, column, type, unit, tier, description."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            (table, f.name, f.type, f.unit, f.tier, f.description)
+            for table in (tables or TABLES)
+            for f in TABLES[table]
+        ],
+        columns=["table", "column", "type", "unit", "tier", "description"],
+    )
