@@ -1,0 +1,81 @@
+#!/bin/sh
+# Install what is missing of the tools that are not Python packages.
+#   install-tools.sh           what the workflow needs
+#   install-tools.sh --tests   what only the tests compare with; absent ones are skipped by name
+# By apt as root or through sudo; else by mamba or conda into .conda/ beside the checkout;
+# else one message that lists what to install.
+set -eu
+cd "$(dirname "$0")/.."
+PATH="$PWD/.conda/bin:$PATH"
+
+missing=""
+need() { # command, Debian package
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+supported_java() {
+    for java in "${JAVA_HOME:-/nowhere}/bin/java" "$(command -v java || true)" \
+        /usr/lib/jvm/*/bin/java .conda/bin/java .conda/lib/jvm/bin/java; do
+        [ -x "$java" ] || continue
+        case "$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9.]*\).*/\1/p')" in
+        1.8.* | 11.* | 11 | 17.* | 17) return 0 ;;
+        esac
+    done
+    return 1
+}
+
+if [ "${1:-}" = "--tests" ]; then
+    need plink2 plink2
+    need plink1.9 plink1.9
+else
+    need bwa bwa
+    need samtools samtools
+    need bcftools bcftools
+    need freebayes freebayes
+    need fastp fastp
+    need mosdepth mosdepth
+    need tabix tabix
+    supported_java || missing="$missing openjdk-17-jre-headless"
+    "${PYTHON:-python3}" -c "import venv, ensurepip" 2>/dev/null || missing="$missing python3-venv"
+fi
+[ -n "$missing" ] || exit 0
+
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+    as_root="sudo"
+    sudo -n true 2>/dev/null || [ -t 0 ] || as_root="none"
+    command -v sudo >/dev/null 2>&1 || as_root="none"
+fi
+
+if command -v apt-get >/dev/null 2>&1 && [ "$as_root" != "none" ]; then
+    echo "Installing with apt:$missing"
+    $as_root apt-get update -qq
+    # shellcheck disable=SC2086
+    if $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        --no-install-recommends $missing >/dev/null; then
+        exit 0
+    fi
+    [ "${1:-}" = "--tests" ] && exit 0
+fi
+
+if [ "${1:-}" = "--tests" ]; then
+    echo "Not installed, the tests that compare with them are skipped:$missing" >&2
+    exit 0
+fi
+
+for conda in mamba micromamba conda; do
+    if command -v "$conda" >/dev/null 2>&1; then
+        echo "Installing with $conda into .conda:$missing"
+        "$conda" create --yes --quiet --prefix "$PWD/.conda" --file envs/tools.yaml 2>/dev/null ||
+            "$conda" env create --yes --quiet --prefix "$PWD/.conda" --file envs/tools.yaml
+        exit 0
+    fi
+done
+
+cat >&2 <<MESSAGE
+These are missing and could not be installed here (no root, no sudo, no conda):
+   $missing
+Ask your administrator for them by these Debian package names, or install mamba and run
+make again; envs/tools.yaml lists the same tools with versions for conda.
+MESSAGE
+exit 1

@@ -1,0 +1,31 @@
+# What the rules are about: settings, units, samples and traits, read once when Snakemake starts.
+try:
+    from genopheno.clinical.declaration import trait_names
+    from genopheno.problems import StageError
+    from genopheno.settings import limits, parse
+    from genopheno.submission.sheet import read_sheet
+except ModuleNotFoundError as error:
+    raise WorkflowError(f"{error}. Install the package beside Snakemake: pip install .")
+
+try:
+    SETTINGS = parse(dict(config), "config")
+    TRAITS = trait_names(SETTINGS.phenotypes)
+    _units, _problems = read_sheet(SETTINGS.samples)
+    if _problems:
+        raise StageError(*_problems)
+except StageError as error:
+    raise WorkflowError(f"{error}\nRun 'genopheno check' for the whole list.")
+
+UNITS = {(unit.sample, unit.unit): unit for unit in _units}
+SAMPLES = list(dict.fromkeys(unit.sample for unit in _units))
+UNITS_OF = {sample: [unit for unit in _units if unit.sample == sample] for sample in SAMPLES}
+SHARDS = [str(i + 1) for i in range(SETTINGS.calling.shards)]
+DATABASES = sorted(SETTINGS.databases)
+GENOME = "results/reference/genome.fa"
+
+
+wildcard_constraints:
+    sample="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    unit="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    shard="[0-9]+",
+    database="[A-Za-z][A-Za-z0-9_]*",

@@ -1,0 +1,26 @@
+# One verdict per sample, from its reads and its genotypes.
+import json
+
+
+rule verdicts:
+    input:
+        metrics=expand("results/qc/{sample}/metrics.json", sample=SAMPLES),
+        units="results/submission/units.tsv",
+        calls="results/calls/cohort.bcf",
+    output:
+        table=ensure("results/qc/samples.parquet", non_empty=True),
+        tsv="results/qc/samples.tsv",
+        multiqc="results/qc/samples_mqc.json",
+    log:
+        "results/logs/verdicts.log",
+    conda:
+        "../envs/variants.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        limits=json.dumps(limits(SETTINGS), sort_keys=True),
+    shell:
+        "genopheno verdicts --units {input.units} --qc-dir results/qc --calls {input.calls}"
+        " --limits {params.limits:q} --output {output.table} --tsv {output.tsv}"
+        " --multiqc {output.multiqc} > {log} 2>&1"

@@ -1,0 +1,92 @@
+# What labs handed in: checked, and brought into one form.
+
+
+rule receive:
+    input:
+        sheet=SETTINGS.samples,
+        reads=[path for unit in _units for path in (unit.fastq_1, unit.fastq_2) if path],
+        fasta=SETTINGS.reference.fasta,
+        genes=SETTINGS.reference.genes,
+        databases=[str(SETTINGS.databases[name].file) for name in DATABASES],
+    output:
+        receipt="results/submission/receipt.json",
+        units="results/submission/units.tsv",
+    log:
+        "results/logs/receive.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 8
+    resources:
+        mem_mb=2000,
+        runtime=600,
+    params:
+        databases=[f"--database {name}={SETTINGS.databases[name].file}" for name in DATABASES],
+    shell:
+        "genopheno receive --samples {input.sheet:q} --fasta {input.fasta:q}"
+        " --genes {input.genes:q} {params.databases} --jobs {threads}"
+        " --receipt {output.receipt} --units {output.units} > {log} 2>&1"
+
+
+rule reference:
+    input:
+        fasta=SETTINGS.reference.fasta,
+        genes=SETTINGS.reference.genes,
+        receipt=ancient("results/submission/receipt.json"),
+    output:
+        fasta=ensure(GENOME, non_empty=True),
+        fai=ensure(GENOME + ".fai", non_empty=True),
+        genes=ensure("results/reference/genes.gff3.gz", non_empty=True),
+    log:
+        "results/logs/reference.log",
+    conda:
+        "../envs/python.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    shell:
+        "genopheno reference --fasta {input.fasta:q} --genes {input.genes:q}"
+        " --out-fasta {output.fasta} --out-genes {output.genes} > {log} 2>&1"
+
+
+rule bwa_index:
+    input:
+        GENOME,
+    output:
+        multiext(GENOME, ".amb", ".ann", ".bwt", ".pac", ".sa"),
+    log:
+        "results/logs/bwa_index.log",
+    conda:
+        "../envs/reads.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    shell:
+        "bwa index {input} > {log} 2>&1"
+
+
+rule database:
+    input:
+        vcf=lambda wildcards: SETTINGS.databases[wildcards.database].file,
+        fasta=GENOME,
+        fai=GENOME + ".fai",
+        receipt=ancient("results/submission/receipt.json"),
+    output:
+        vcf="results/reference/databases/{database}.vcf.gz",
+        index="results/reference/databases/{database}.vcf.gz.tbi",
+    log:
+        "results/logs/database/{database}.log",
+    conda:
+        "../envs/variants.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        fields=lambda wildcards: " ".join(
+            f"--field {field}" for field in SETTINGS.databases[wildcards.database].fields
+        ),
+        rsid=lambda wildcards: (
+            "--rsid" if SETTINGS.databases[wildcards.database].rsid else "--no-rsid"
+        ),
+    shell:
+        "genopheno database {wildcards.database} --vcf {input.vcf:q} --reference {input.fasta}"
+        " {params.fields} {params.rsid} --output {output.vcf} > {log} 2>&1"

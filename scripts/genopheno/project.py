@@ -1,0 +1,112 @@
+"""A project folder: made, entered, and checked as a whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genopheno.problems import Problem, StageError, fail
+
+PACKAGE = Path(__file__).resolve().parent
+# Finished checks of big files, by path, size and time: a second check reads only what is new.
+CACHE = Path(".genopheno/checked.json")
+TEMPLATES = ("config.yaml", "samples.csv", "participants.csv", "phenotypes.yaml")
+
+
+def pipeline() -> Path:
+    """Folder that holds workflow/, rules/, envs/ and config/: in the wheel, or the checkout."""
+    installed = PACKAGE / "pipeline"
+    return installed if installed.is_dir() else PACKAGE.parents[1]
+
+
+@contextmanager
+def in_project(directory: Path) -> Iterator[None]:
+    """Work inside a project folder, since the paths of its configuration start there."""
+    if not directory.is_dir():
+        raise fail(
+            "project-missing",
+            directory,
+            "there is no such folder",
+            "Give the project's folder to --directory, or make one: genopheno init DIR",
+        )
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def create(directory: Path) -> None:
+    """Make a project folder with commented configuration and sheets; overwrite nothing."""
+    from genopheno.console import console
+
+    config = directory / "config"
+    there = [config / name for name in TEMPLATES if (config / name).exists()]
+    if there:
+        raise StageError(
+            *(
+                Problem(
+                    "project-exists",
+                    str(path),
+                    found="it is there already",
+                    mend="Nothing was written; choose another folder, or move it away",
+                )
+                for path in there
+            )
+        )
+    config.mkdir(parents=True, exist_ok=True)
+    for name in TEMPLATES:
+        shutil.copyfile(pipeline() / "config" / name, config / name)
+    console.print(f"Made [bold]{config}[/bold]:")
+    console.print("  config.yaml       where things are, and the science")
+    console.print("  samples.csv       one row per sequencing unit")
+    console.print("  participants.csv  one row per person")
+    console.print("  phenotypes.yaml   traits and covariates")
+    console.print(f"Fill them in, then: genopheno check -d {directory}")
+
+
+def check_project(
+    config: Path, *, jobs: int = 2, quiet: bool = False, progress: Callable | None = None
+) -> list[Problem]:
+    """Check all that was handed in and return every problem; the working folder is the project.
+
+    A notice that is no problem is printed unless `quiet`.
+    """
+    from genopheno import settings
+    from genopheno.clinical import check as clinical
+    from genopheno.console import stderr
+    from genopheno.submission import receive, sheet
+
+    try:
+        values = settings.load(config)
+    except StageError as error:
+        return error.problems
+    received = receive.check(
+        values.samples,
+        values.reference.fasta,
+        values.reference.genes,
+        {name: database.file for name, database in values.databases.items()},
+        cache=CACHE,
+        jobs=jobs,
+        progress=progress,
+    )
+    people = sheet.people(received.units) if received.units else None
+    rows: dict[str, int] = {}
+    for unit in received.units:
+        rows.setdefault(unit.participant, unit.row)
+    _, problems, notes = clinical.check(
+        values.participants,
+        values.phenotypes,
+        people=people,
+        people_rows=rows,
+        sheet_path=values.samples,
+        groups=values.summaries.groups,
+    )
+    if not quiet:
+        for note in [*received.notes, *notes]:
+            stderr.print(f"note: {note}", markup=False)
+    return [*received.problems, *problems]

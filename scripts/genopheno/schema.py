@@ -1,0 +1,163 @@
+"""What is printed from the settings model: commented config.yaml, JSON Schema, documentation.
+
+``python -m genopheno.schema`` rewrites the three files of the checkout; a test holds them true.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from genopheno.settings import Settings
+
+# Keys without a default, as a new project starts with them.
+EXAMPLES: dict[str, Any] = {
+    "reference.fasta": "reference/genome.fa",
+    "reference.genes": "reference/genes.gff3",
+}
+COMMENTED = {
+    "databases": """\
+# databases:
+#   clinvar:
+#     file: databases/clinvar.vcf.gz
+#     fields: [CLNSIG, CLNREVSTAT]   # INFO fields to take, allele by allele
+#   gnomad:
+#     file: databases/gnomad.vcf.gz
+#     fields: [AF, AF_eas]
+#   dbsnp:
+#     file: databases/dbsnp.vcf.gz
+#     rsid: true                     # take the ID column as rsid
+""",
+    "sample_qc": """\
+# sample_qc:
+#   limits:
+#     mean_coverage: {fail_below: 4, warn_below: 10}
+#     mapped_fraction: {fail_below: 0.8, warn_below: 0.95}
+""",
+}
+HEADER = """\
+# Configuration of a genopheno project: the science only. Threads, memory and run time
+# belong to the Snakemake profile. Paths are relative to the project folder.
+# Every key but those of the reference may be left out; what is shown is the default.
+"""
+
+
+def _section(info: FieldInfo) -> type[BaseModel] | None:
+    kind = info.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _default(info: FieldInfo, path: str) -> Any:
+    if path in EXAMPLES:
+        return EXAMPLES[path]
+    value = info.get_default(call_default_factory=True)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _scalar(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
+    return text.removesuffix("\n...").removesuffix("...").strip()
+
+
+def config_yaml() -> str:
+    """The commented configuration of a new project."""
+    lines = [HEADER]
+
+    def emit(model: type[BaseModel], prefix: str, indent: int) -> None:
+        pad = "  " * indent
+        for name, info in model.model_fields.items():
+            path = f"{prefix}{name}"
+            comment = " ".join((info.description or "").split())
+            if path in COMMENTED:
+                lines.append(f"\n# {comment}\n{COMMENTED[path]}".rstrip("\n"))
+                continue
+            section = _section(info)
+            if indent == 0:
+                lines.append("")
+            lines.append(f"{pad}# {comment}")
+            if section:
+                lines.append(f"{pad}{name}:")
+                emit(section, f"{path}.", indent + 1)
+            else:
+                lines.append(f"{pad}{name}: {_scalar(_default(info, path))}")
+
+    emit(Settings, "", 0)
+    return "\n".join(lines) + "\n"
+
+
+def config_schema() -> str:
+    """The JSON Schema of the configuration."""
+    return json.dumps(Settings.model_json_schema(), indent=2) + "\n"
+
+
+def config_markdown() -> str:
+    """The table of every key, for the documentation."""
+    lines = [
+        "# Configuration",
+        "",
+        "Printed from the settings model (`python -m genopheno.schema`). Paths are relative to",
+        "the project folder. The JSON Schema is `config/schemas/config.schema.json`.",
+        "",
+        "| key | default | meaning |",
+        "|---|---|---|",
+    ]
+
+    def emit(model: type[BaseModel], prefix: str) -> None:
+        for name, info in model.model_fields.items():
+            path, meaning = f"{prefix}{name}", " ".join((info.description or "").split())
+            if section := _section(info):
+                lines.append(f"| `{path}` | | {meaning} |")
+                emit(section, f"{path}.")
+                continue
+            default = info.get_default(call_default_factory=True)
+            if default is PydanticUndefined:
+                shown = "required"
+            elif path == "sample_qc.limits":
+                shown = "see below"
+            else:
+                shown = f"`{_scalar(_default(info, path))}`"
+            lines.append(f"| `{path}` | {shown} | {meaning} |")
+
+    emit(Settings, "")
+    lines += ["", "Each database has:", "", "| key | default | meaning |", "|---|---|---|"]
+    from genopheno.settings import Database, _limits
+
+    for name, info in Database.model_fields.items():
+        default = info.get_default(call_default_factory=True)
+        shown = "required" if default is PydanticUndefined else f"`{_scalar(default)}`"
+        lines.append(f"| `{name}` | {shown} | {' '.join((info.description or '').split())} |")
+    lines += [
+        "",
+        "Default bounds of `sample_qc.limits` (a measure that is given replaces its line):",
+        "",
+        "| measure | fail below | warn below | warn above | fail above |",
+        "|---|---|---|---|---|",
+    ]
+    for name, limit in _limits().items():
+        bounds = (limit.fail_below, limit.warn_below, limit.warn_above, limit.fail_above)
+        cells = ("" if bound is None else f"{bound:g}" for bound in bounds)
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+FILES = {
+    "config/config.yaml": config_yaml,
+    "config/schemas/config.schema.json": config_schema,
+    "docs/configuration.md": config_markdown,
+}
+
+
+def main() -> None:
+    root = Path(__file__).resolve().parents[2]
+    for name, text in FILES.items():
+        (root / name).write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

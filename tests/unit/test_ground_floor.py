@@ -1,0 +1,111 @@
+"""Problems, files, tools, fields and settings: what every room stands on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from genopheno import fields, schema, settings, tools
+from genopheno.files import writing
+from genopheno.problems import Problem, Problems, StageError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_problem_says_where_what_and_how_to_mend() -> None:
+    problem = Problem("sex-unknown", "samples.csv", 3, "sex", "'Q'", "Write female or male")
+    assert str(problem) == "sex-unknown: samples.csv, line 3, column sex: 'Q'. Write female or male"
+
+
+def test_problems_are_raised_all_at_once() -> None:
+    problems = Problems()
+    problems.raise_if_any()
+    problems.add("a", "f", "x", "y")
+    problems.add("b", "f", "x", "y", row=2)
+    with pytest.raises(StageError) as caught:
+        problems.raise_if_any()
+    assert [problem.code for problem in caught.value.problems] == ["a", "b"]
+
+
+def test_nothing_half_written_gets_the_final_name(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), writing(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    with writing(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_a_pipe_fails_when_any_part_fails_and_names_the_cause() -> None:
+    with pytest.raises(StageError, match=r"false ended with 1"):
+        tools.run(["false"], ["cat"])
+    with pytest.raises(StageError, match=r"bad news"):
+        tools.run(["sh", "-c", "yes | head -100000"], ["sh", "-c", "echo bad news >&2; exit 3"])
+    with pytest.raises(StageError, match="tool-missing"):
+        tools.run(["no-such-tool-anywhere"])
+    assert tools.run(["printf", "b\\na\\n"], ["sort"]) == "a\nb\n"
+
+
+def test_names_reach_tools_as_they_are(tmp_path: Path) -> None:
+    assert tools.run(["printf", "%s", "a; touch $HOME 'x'"]) == "a; touch $HOME 'x'"
+
+
+@pytest.mark.parametrize("table", fields.TABLES)
+def test_every_declared_table_has_a_schema_with_meanings(table: str) -> None:
+    schema_ = fields.schema(table)
+    assert schema_.names == fields.names(table)
+    assert len(set(schema_.names)) == len(schema_.names)
+    for name in schema_.names:
+        assert schema_.field(name).metadata[b"description"]
+
+
+def test_a_table_with_an_undeclared_or_missing_column_is_refused(tmp_path: Path) -> None:
+    frame = pd.DataFrame({name: ["x"] for name in fields.names("units")})
+    fields.write(tmp_path / "units.parquet", frame, "units")
+    assert pq.read_schema(tmp_path / "units.parquet").names == fields.names("units")
+    with pytest.raises(ValueError, match="undeclared \\['extra'\\]"):
+        fields.write(tmp_path / "x.parquet", frame.assign(extra=1), "units")
+    with pytest.raises(ValueError, match="missing columns \\['lane'\\]"):
+        fields.write(tmp_path / "x.parquet", frame.drop(columns="lane"), "units")
+
+
+@pytest.mark.parametrize("name", schema.FILES)
+def test_what_is_printed_from_the_settings_is_current(name: str) -> None:
+    assert (ROOT / name).read_text() == schema.FILES[name](), "run 'make docs'"
+
+
+def test_the_commented_configuration_is_the_default_one() -> None:
+    found = settings.load(ROOT / "config/config.yaml")
+    assert found == settings.Settings(
+        reference=settings.Reference(fasta=found.reference.fasta, genes=found.reference.genes)
+    )
+
+
+def test_every_fault_of_a_configuration_is_named_at_once() -> None:
+    with pytest.raises(StageError) as caught:
+        settings.parse({"reference": {"fasta": "x"}, "calling": {"shards": 0}, "typo": 1}, "c.yaml")
+    assert sorted(problem.column or "" for problem in caught.value.problems) == [
+        "calling.shards",
+        "reference.genes",
+        "typo",
+    ]
+
+
+def test_given_limits_replace_those_of_the_measure_alone() -> None:
+    given = settings.parse(
+        {
+            "reference": {"fasta": "x", "genes": "y"},
+            "sample_qc": {"limits": {"mean_coverage": {"fail_below": 1}}},
+        },
+        "c.yaml",
+    )
+    limits = settings.limits(given)
+    assert limits["mean_coverage"] == {"fail_below": 1}
+    assert limits["mapped_fraction"] == {"fail_below": 0.8, "warn_below": 0.95}
