@@ -1,0 +1,390 @@
+"""``phenotypes.yaml``: which columns are traits, of which type, and with which covariates.
+
+YAML is read without its guesses (every scalar stays the text that was written), so that
+``case: [yes]`` means the word *yes* and ``NO`` is not a truth value.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import ValidationError as Invalid
+
+from genopheno.clinical.values import key
+from genopheno.problems import Problem, Problems, StageError
+
+TRAIT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")  # it becomes a file name
+# Columns of the phenotype table and files beside the results that a trait must not replace.
+RESERVED = re.compile(r"participant|sample|sex|design|scan|pc\d+", re.IGNORECASE)
+DEFAULT_MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null"]
+DOCS = "See docs/phenotypes.md for the keys of this file"
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[list[Text], BeforeValidator(_listed)]
+Values = Annotated[list[str], BeforeValidator(_listed)]
+
+
+class Trait(BaseModel):
+    """One trait as declared; `case` and `control` only where it is binary."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    column: Text
+    type: Literal["quantitative", "binary"]
+    unit: str = ""
+    transform: Literal["none", "log", "inverse-normal"] = "none"
+    case: Values = []
+    control: Values = []
+    missing: Values = []
+    covariates: Names = []
+    own_covariates: bool = False
+
+
+class General(BaseModel):
+    """The keys beside `traits`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    participant: Text = "participant"
+    missing: Values = DEFAULT_MISSING
+    covariates: Names = []
+    categorical: Names = []
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A checked declaration.
+
+    Attributes
+    ----------
+    path : the file it came from.
+    participant : column that names the person.
+    missing : texts that mean missing in every column; the empty cell always does.
+    covariates : default covariates, and every one that a trait names, in first-seen order.
+    categorical : covariates that are categories although they look like numbers.
+    traits : traits in the order of the file, each with its resolved covariates.
+    lines : line in the file of each key, such as ``("traits", "ldl", "column")``.
+    """
+
+    path: str
+    participant: str
+    missing: tuple[str, ...]
+    covariates: tuple[str, ...]
+    categorical: tuple[str, ...]
+    traits: tuple[Trait, ...]
+    lines: dict[tuple[str, ...], int]
+
+    def line(self, *where: str) -> int | None:
+        """Line of the deepest key on the way `where` that is in the file."""
+        return _line(self.lines, where)
+
+
+def _line(lines: dict[tuple[str, ...], int], where: tuple[str, ...]) -> int | None:
+    for end in range(len(where), 0, -1):
+        if where[:end] in lines:
+            return lines[where[:end]]
+    return None
+
+
+def _walk(
+    node: yaml.Node,
+    path: tuple[str, ...],
+    lines: dict[tuple[str, ...], int],
+    repeated: list[tuple[tuple[str, ...], int]],
+) -> Any:
+    """Plain values of a YAML node; note the line of each key and keys given twice."""
+    if isinstance(node, yaml.MappingNode):
+        values: dict[str, Any] = {}
+        for name_node, value_node in node.value:
+            name = str(name_node.value)
+            where = (*path, name)
+            line = name_node.start_mark.line + 1
+            if name in values:
+                repeated.append((where, line))
+            lines.setdefault(where, line)
+            values[name] = _walk(value_node, where, lines, repeated)
+        return values
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for i, item in enumerate(node.value):
+            lines[(*path, str(i))] = item.start_mark.line + 1
+            items.append(_walk(item, (*path, str(i)), lines, repeated))
+        return items
+    return node.value
+
+
+def _load(path: Path) -> tuple[dict, dict[tuple[str, ...], int], Problems]:
+    found, lines = Problems(), {}
+    if not path.is_file():
+        found.add(
+            "phenotypes-missing",
+            path,
+            "there is no such file",
+            "Give the declaration of the traits; 'genopheno init DIR' writes an example",
+        )
+        return {}, lines, found
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        mark = getattr(error, "problem_mark", None)
+        found.add(
+            "phenotypes-unreadable",
+            path,
+            f"it is not valid YAML in UTF-8: {getattr(error, 'problem', None) or error}",
+            "Mend the syntax; indentation is by spaces",
+            row=mark.line + 1 if mark else None,
+        )
+        return {}, lines, found
+    repeated: list[tuple[tuple[str, ...], int]] = []
+    values = _walk(node, (), lines, repeated) if node is not None else {}
+    for where, line in repeated:
+        found.add(
+            "phenotypes-invalid",
+            path,
+            f"the key {where[-1]!r} is given twice (first on line {lines[where]})",
+            "Keep one of them",
+            row=line,
+            column=_shown(where),
+        )
+    if not isinstance(values, dict):
+        found.add("phenotypes-invalid", path, "it is not a list of keys and values", DOCS)
+        return {}, lines, found
+    return values, lines, found
+
+
+def _shown(where: tuple[str, ...]) -> str:
+    return ".".join(where[1:] if where[0] == "traits" and len(where) > 1 else where)
+
+
+def trait_names(path: str | Path) -> list[str]:
+    """Names of the declared traits, in order; reads nothing but the YAML file.
+
+    Raises
+    ------
+    StageError : the file is absent, is not YAML, declares no trait, or a name is unfit
+        for a file name.
+    """
+    values, lines, found = _load(Path(path))
+    traits = values.get("traits")
+    names = list(traits) if isinstance(traits, dict) else []
+    if not found and not names:
+        found.add("phenotypes-invalid", path, "it declares no trait", DOCS, column="traits")
+    for name in names:
+        found.extend(_name_problems(str(path), name, lines))
+    found.raise_if_any()
+    return names
+
+
+def _name_problems(path: str, name: str, lines: dict) -> list[Problem]:
+    line = _line(lines, ("traits", name))
+    if not TRAIT_NAME.fullmatch(name):
+        mend = (
+            "Start with a letter; then only letters, digits, '_', '.' and '-', "
+            "100 characters at most: the name becomes a file name"
+        )
+        return [Problem("trait-name", path, line, name, f"the trait name {name!r}", mend)]
+    if RESERVED.fullmatch(name):
+        mend = "Choose another name; this one is taken by the tables of the results"
+        return [Problem("trait-name", path, line, name, f"the trait name {name!r}", mend)]
+    return []
+
+
+def _model_problems(
+    path: str, error: Invalid, where: tuple[str, ...], lines: dict
+) -> list[Problem]:
+    out = []
+    for fault in error.errors():
+        place = (*where, *(str(part) for part in fault["loc"]))
+        out.append(
+            Problem(
+                "phenotypes-invalid",
+                path,
+                _line(lines, place),
+                _shown(place),
+                f"{fault['msg']} (found {str(fault.get('input'))[:60]!r})",
+                DOCS,
+            )
+        )
+    return out
+
+
+def _trait_problems(path: str, trait: Trait, missing: list[str], lines: dict) -> Problems:
+    """What types and names cannot say: values of binary traits and how they overlap."""
+    found = Problems()
+
+    def add(part: str, what: str, mend: str) -> None:
+        found.add(
+            "phenotypes-invalid",
+            path,
+            what,
+            mend,
+            row=_line(lines, ("traits", trait.name, part)),
+            column=f"{trait.name}.{part}",
+        )
+
+    lists = {"case": trait.case, "control": trait.control}
+    if trait.type == "quantitative":
+        for part in (p for p, values in lists.items() if values):
+            add(part, f"a quantitative trait has {part} values", "Remove them, or say type: binary")
+    else:
+        for part in (p for p, values in lists.items() if not values):
+            add(part, f"a binary trait has no {part} values", f"List the values that mean {part}")
+        if trait.transform != "none":
+            add("transform", f"a binary trait has transform {trait.transform}", "Remove it")
+    case, control = {key(v) for v in trait.case}, {key(v) for v in trait.control}
+    absent = {key(v) for v in [*missing, *trait.missing, ""]}
+    for a, b, what in (
+        (case, control, "both case and control"),
+        (case, absent, "both case and missing"),
+        (control, absent, "both control and missing"),
+    ):
+        if a & b:
+            shown = ", ".join(repr(v) for v in sorted(map(str, a & b)))
+            part = "case" if "case" in what else "control"
+            add(part, f"{shown} means {what}", "Let each value mean one thing")
+    if trait.column in trait.covariates:
+        add(
+            "covariates",
+            f"its own column {trait.column!r} is among its covariates",
+            "Give this trait its own covariates, without that column",
+        )
+    return found
+
+
+def read_declaration(path: str | Path) -> tuple[Declaration | None, list[Problem]]:
+    """Read and check ``phenotypes.yaml``; every fault is found at once.
+
+    Returns
+    -------
+    The declaration (None if anything is wrong) and the problems; their row is the line in
+    the file, their column ``trait.key``.
+    """
+    path = str(path)
+    values, lines, found = _load(Path(path))
+    if found and not values:
+        return None, list(found)
+    traits = values.pop("traits", None)
+    general = General()
+    try:
+        general = General.model_validate(values)
+    except Invalid as error:
+        found.extend(_model_problems(path, error, (), lines))
+    if not isinstance(traits, dict) or not traits:
+        line = _line(lines, ("traits",))
+        mend = "Under 'traits:' give each trait by its name. " + DOCS
+        found.add("phenotypes-invalid", path, "it declares no trait", mend, row=line)
+        return None, list(found)
+
+    good: list[Trait] = []
+    seen: dict[str, str] = {}
+    for name, body in traits.items():
+        where = ("traits", name)
+        found.extend(_name_problems(path, name, lines))
+        if name.lower() in seen and seen[name.lower()] != name:
+            found.add(
+                "trait-name",
+                path,
+                f"{name!r} and {seen[name.lower()]!r} differ only in case",
+                "Make them differ; some file systems take them for one file",
+                row=_line(lines, where),
+                column=name,
+            )
+        seen.setdefault(name.lower(), name)
+        if not isinstance(body, dict):
+            found.add(
+                "phenotypes-invalid",
+                path,
+                "a trait needs at least column and type",
+                DOCS,
+                row=_line(lines, where),
+                column=name,
+            )
+            continue
+        for hidden in {"name", "own_covariates"} & set(body):
+            body.pop(hidden)
+            found.add(
+                "phenotypes-invalid",
+                path,
+                f"the key {hidden!r} is not known",
+                DOCS,
+                row=_line(lines, (*where, hidden)),
+                column=f"{name}.{hidden}",
+            )
+        own = "covariates" in body
+        body = body if own else {**body, "covariates": general.covariates}
+        try:
+            trait = Trait.model_validate({**body, "name": name, "own_covariates": own})
+        except Invalid as error:
+            found.extend(_model_problems(path, error, where, lines))
+            continue
+        trait.covariates = list(dict.fromkeys(trait.covariates))
+        found.extend(_trait_problems(path, trait, general.missing, lines))
+        good.append(trait)
+
+    covariates = tuple(
+        dict.fromkeys([*general.covariates, *(c for trait in good for c in trait.covariates)])
+    )
+    found.extend(_clashes(path, good, covariates, lines))
+    for name in general.categorical:
+        if name not in covariates:
+            found.add(
+                "phenotypes-invalid",
+                path,
+                f"{name!r} is not a covariate",
+                "List under 'categorical' only names that are among the covariates",
+                row=_line(lines, ("categorical",)),
+                column="categorical",
+            )
+    if found:
+        return None, list(found)
+    return (
+        Declaration(
+            path,
+            general.participant,
+            tuple(dict.fromkeys([*general.missing, ""])),
+            covariates,
+            tuple(general.categorical),
+            tuple(good),
+            lines,
+        ),
+        [],
+    )
+
+
+def _clashes(
+    path: str, traits: list[Trait], covariates: tuple[str, ...], lines: dict
+) -> list[Problem]:
+    """A trait and a covariate of one name must be the same numbers: they share a column."""
+    return [
+        Problem(
+            "phenotypes-invalid",
+            path,
+            _line(lines, ("traits", trait.name)),
+            trait.name,
+            f"the trait {trait.name!r} (column {trait.column!r}) has the name of a covariate",
+            "Rename the trait",
+        )
+        for trait in traits
+        if trait.name in covariates
+        and (trait.column != trait.name or trait.type == "binary" or trait.missing)
+    ]
+
+
+def require(path: str | Path) -> Declaration:
+    """The declaration, or `StageError` with everything that is wrong with it."""
+    declaration, problems = read_declaration(path)
+    if declaration is None:
+        raise StageError(*problems)
+    return declaration
