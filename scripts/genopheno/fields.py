@@ -78,7 +78,7 @@ mapped_fraction         | float64 |       | primary reads that are mapped
 properly_paired_fraction| float64 |       | primary reads in a proper pair
 duplicate_fraction      | float64 |       | primary mapped reads that are marked as duplicates
 mismatch_rate           | float64 |       | mismatches per mapped base
-insert_size_mean        | float64 | bp    | mean insert size of proper pairs
+insert_size_mean        | float64 | bp    | mean insert size of the 99 % of pairs that are not extreme
 insert_size_sd          | float64 | bp    | its standard deviation
 mean_coverage           | float64 | reads | mean depth over the reference, duplicates left out
 median_coverage         | float64 | reads | median depth over the reference
@@ -89,7 +89,7 @@ n_het                   | int64   | sites | heterozygous calls
 n_hom_alt               | int64   | sites | homozygous alternate calls
 het_hom_ratio           | float64 |       | heterozygous over homozygous alternate calls
 ti_tv                   | float64 |       | transitions over transversions
-n_singletons            | int64   | sites | alternate alleles seen in this sample alone
+n_singletons            | int64   | sites | alternate alleles seen once in the cohort, here
 """,
 )
 
@@ -143,7 +143,7 @@ allele_frequency | float64 |   | allele_count / allele_number
 n_hom_ref        | int32   | samples | homozygous reference
 n_het            | int32   | samples | heterozygous
 n_hom_alt        | int32   | samples | homozygous alternate
-hwe_p_value      | float64 |   | exact test of Hardy-Weinberg equilibrium, mid-p off
+hwe_p_value      | float64 |   | exact test of Hardy-Weinberg equilibrium with mid-p, two-sided, diploid calls
 passes           | bool    |   | passes the variant QC and is in the genotype blocks
 reasons          | string  |   | why it does not pass, ';' between
 """,

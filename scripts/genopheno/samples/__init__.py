@@ -1,0 +1,1 @@
+"""Samples: measures of reads and genotypes joined, and the verdict they give."""

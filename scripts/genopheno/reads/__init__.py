@@ -1,0 +1,1 @@
+"""Reads: trimming, alignment, duplicates, and the measures of a sample's reads."""

@@ -1,0 +1,144 @@
+"""Comparison of calls with published truths, by normalised alleles.
+
+Peers that do the same with haplotypes (hap.py, vcfeval) forgive differences of
+representation that left alignment and splitting do not remove; plain matching is the
+stricter of the two.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from genopheno.tools import run
+
+Allele = tuple[str, int, str, str]
+Alleles = dict[Allele, list[tuple[int, ...] | None]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """True positives, false positives and false negatives of one kind of variant."""
+
+    tp: int
+    fp: int
+    fn: int
+
+    @property
+    def precision(self) -> float:
+        return self.tp / (self.tp + self.fp) if self.tp + self.fp else 1.0
+
+    @property
+    def recall(self) -> float:
+        return self.tp / (self.tp + self.fn) if self.tp + self.fn else 1.0
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.tp / (2 * self.tp + self.fp + self.fn)
+
+    def __str__(self) -> str:
+        return (
+            f"TP {self.tp} FP {self.fp} FN {self.fn} precision {self.precision:.4f} "
+            f"recall {self.recall:.4f} F1 {self.f1:.4f}"
+        )
+
+
+def plain_reference(source: Path, folder: Path) -> Path:
+    """A block-gzipped reference as plain FASTA in a folder, indexed for samtools and bwa."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fasta = folder / source.name.removesuffix(".gz")
+    with gzip.open(source) as packed, open(fasta, "wb") as out:
+        shutil.copyfileobj(packed, out)
+    run(["samtools", "faidx", fasta])
+    run(["bwa", "index", fasta])
+    return fasta
+
+
+def alleles(vcf: Path, reference: Path, *, bed: Path | None = None, sample: str = "") -> Alleles:
+    """Left-aligned, split alternate alleles of a VCF or BCF that PASS or have no filter.
+
+    Returns
+    -------
+    Genotypes (sorted allele numbers, None: missing) by allele; alleles that no genotype
+    carries are left out where there are genotypes, and only positions in `bed` are taken.
+    """
+    text = run(
+        [
+            *("bcftools", "view", "-f", "PASS,.", "-Ou", vcf),
+            *(["-s", sample] if sample else []),
+        ],
+        ["bcftools", "norm", "-f", reference, "-m", "-any", "-Ou", "-"],
+        ["bcftools", "view", *(["-T", bed, "--targets-overlap", "0"] if bed else []), "-Ou", "-"],
+        ["bcftools", "query", "-f", "%CHROM\t%POS\t%REF\t%ALT[\t%GT]\n"],
+    )
+    found: Alleles = {}
+    for line in text.splitlines():
+        contig, position, ref, alt, *genotypes = line.split("\t")
+        values = [_genotype(genotype) for genotype in genotypes]
+        if alt != "." and (not values or any(value and 1 in value for value in values)):
+            found[contig, int(position), ref.upper(), alt.upper()] = values
+    return found
+
+
+def _genotype(text: str) -> tuple[int, ...] | None:
+    parts = re.split(r"[/|]", text)
+    return None if "." in parts else tuple(sorted(int(part) for part in parts))
+
+
+def f1(
+    calls: Path, truth: Path, bed: Path, reference: Path, *, sample: str = ""
+) -> dict[str, Score]:
+    """Score the PASS calls of one sample in confident regions, by allele.
+
+    Returns
+    -------
+    ``snp`` and ``indel`` (anything else) as alleles found at all; ``snp_genotype`` and
+    ``indel_genotype`` with a wrong genotype counted as both missed and false.
+    """
+    mine = alleles(calls, reference, bed=bed, sample=sample)
+    true = alleles(truth, reference, bed=bed)
+    scores = {}
+    for kind in ("snp", "indel"):
+        a = {key for key in mine if _is_snp(key) == (kind == "snp")}
+        b = {key for key in true if _is_snp(key) == (kind == "snp")}
+        same = {key for key in a & b if mine[key] == true[key]}
+        scores[kind] = Score(len(a & b), len(a - b), len(b - a))
+        scores[f"{kind}_genotype"] = Score(len(same), len(a - same), len(b - same))
+    return scores
+
+
+def _is_snp(allele: Allele) -> bool:
+    return len(allele[2]) == len(allele[3]) == 1
+
+
+def omni_found(calls: Path, data_dir: Path, reference: Path) -> tuple[int, int]:
+    """Omni array sites that vary in the refined calls of `ceu_chr20`: (found here, all)."""
+    sites = set(alleles(data_dir / "truth/omni25_sites.vcf.gz", reference))
+    refined = alleles(data_dir / "truth/gotcloud_snp_phased.vcf.gz", reference)
+    mine = alleles(calls, reference)
+    vary = sites & set(refined)
+    return len(vary & set(mine)), len(vary)
+
+
+def genotype_agreement(calls: Path, data_dir: Path, reference: Path) -> tuple[float, int]:
+    """Share of genotypes equal to the refined calls of `ceu_chr20`, at alleles in both.
+
+    Returns
+    -------
+    (share, genotypes compared): samples in both files, genotypes called in both.
+    """
+    path = data_dir / "truth/gotcloud_snp_phased.vcf.gz"
+    names, true_names = ([*run(["bcftools", "query", "-l", p]).split()] for p in (calls, path))
+    mine, true = alleles(calls, reference), alleles(path, reference)
+    pairs = [(names.index(name), true_names.index(name)) for name in names if name in true_names]
+    same = compared = 0
+    for allele in mine.keys() & true.keys():
+        for i, j in pairs:
+            a, b = mine[allele][i], true[allele][j]
+            if a is not None and b is not None:
+                compared += 1
+                same += a == b
+    return same / compared, compared
