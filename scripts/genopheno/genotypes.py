@@ -62,7 +62,7 @@ class Genotypes:
         self.samples = samples
         self.table = table
         self._bed = bed
-        self._tables: dict[str, np.ndarray] = {}
+        self._tables: dict[tuple, np.ndarray] = {}
 
     @classmethod
     def open(cls, prefix: str | Path) -> Genotypes:
@@ -140,13 +140,17 @@ class Genotypes:
         self, start: int, stop: int, values: Sequence[float], dtype: np.dtype | type
     ) -> np.ndarray:
         """(stop - start, n_samples) of `values`, given in the order of the codes 00, 01, 10, 11."""
-        key = f"{tuple(values)}{np.dtype(dtype)}"
+        return self.decode_rows(slice(start, stop), values, dtype)
+
+    def decode_rows(
+        self, rows: slice | np.ndarray, values: Sequence[float], dtype: np.dtype | type
+    ) -> np.ndarray:
+        """As `decode`, for any rows: a slice or indices of variants."""
+        key = (tuple(values), np.dtype(dtype))
         table = self._tables.get(key)
         if table is None:
             table = self._tables[key] = _as_items(byte_table(values, dtype))
-        packed = self.packed(start, stop)
-        out = np.take(table, packed, mode="clip").view(dtype)
-        return out[:, : self.n_samples]
+        return np.take(table, self._bed[rows], mode="clip").view(dtype)[:, : self.n_samples]
 
     def dosages(
         self,

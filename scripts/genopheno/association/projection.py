@@ -1,0 +1,175 @@
+"""The arithmetic that the linear and the score test share: a genotype, freed of the covariates.
+
+Let X (n, k) be the covariates with the intercept, W the weights of the people (1 for the
+linear model, p (1 - p) of the null model for the logistic one) and r the residuals of
+the model without the variant. With Q an orthonormal basis of W^½ X, a genotype g has
+
+    curvature  V = g'Wg - (g'W^½ Q)(Q'W^½ g)        score  U = g'r - (g'W^½ Q)(Q'W^-½ r).
+
+**Missing genotypes.** The people without a genotype leave the sums of that variant. With
+M those people and s = W^-½ r, the basis is no longer orthonormal but has the Gram matrix
+A = I - Q_M'Q_M, so that, with b = Q'W^½ g and c = Q's - Q_M's_M (missing genotypes are 0),
+
+    V = g'Wg - b'A⁻¹b,   U = g'r - b'A⁻¹c,   and s's shrinks by s_M's_M + c'A⁻¹c.
+
+For the linear model this *is* least squares on the complete cases, not an imputation.
+
+**Shapes.** Everything runs over a block of variants at once. Which numbers go into which
+matrix product depends on the trait alone, never on its neighbours: a trait gets the same
+bits whether it is scanned alone or with others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from genopheno.association import small
+from genopheno.genotypes import Genotypes
+
+COLLINEAR = 1e-8  # curvature left over by the covariates, as a fraction of that by the mean alone
+
+
+class Block:
+    """Genotypes of a few variants, decoded once for all traits.
+
+    Attributes
+    ----------
+    dosage : (variants, samples) float64 counts of the effect allele, missing as 0.
+    """
+
+    def __init__(self, genotypes: Genotypes, start: int, stop: int):
+        self._genotypes, self.start, self.stop = genotypes, start, stop
+        self.dosage = genotypes.decode(start, stop, (2, 0, 1, 0), np.float64)
+        packed = genotypes.packed(start, stop)
+        words = np.zeros((stop - start, -(-packed.shape[1] // 8) * 8), np.uint8)
+        words[:, : packed.shape[1]] = packed
+        code = words.view(np.uint64)
+        low, high = code, code >> np.uint64(1)
+        # Bits that stand for a person sit at even places; masks have only those.
+        self._het, self._missing, self._none = high & ~low, low & ~high, high & low
+
+    @cached_property
+    def squared(self) -> np.ndarray:
+        """Squares of `dosage`."""
+        return np.square(self.dosage)
+
+    def absent(self, rows: np.ndarray) -> np.ndarray:
+        """(len(rows), samples) float64, 1 where the genotype is missing."""
+        return self._genotypes.decode_rows(self.start + rows, (0, 1, 0, 0), np.float64)
+
+    def count(self, mask: np.ndarray, n: int) -> Counts:
+        """Exact genotype counts among the `n` people of a mask made by `mask_words`."""
+        het, missing, none = (
+            np.bitwise_count(bits & mask).sum(1, dtype=np.int64)
+            for bits in (self._het, self._missing, self._none)
+        )
+        return Counts(n - missing, het, n - missing - het - none)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Per variant: people with a genotype, heterozygous, homozygous for the effect allele."""
+
+    called: np.ndarray
+    het: np.ndarray
+    hom: np.ndarray
+
+    @property
+    def alleles(self) -> np.ndarray:
+        """Copies of the effect allele."""
+        return self.het + 2 * self.hom
+
+    @property
+    def minor(self) -> np.ndarray:
+        """Copies of the rarer allele."""
+        return np.minimum(self.alleles, 2 * self.called - self.alleles)
+
+    @property
+    def squares(self) -> np.ndarray:
+        """Sum of the squared dosages."""
+        return self.het + 4 * self.hom
+
+
+def mask_words(used: np.ndarray) -> np.ndarray:
+    """Mask of people for `Block.count`: used (samples,) bool -> words of two bits a person."""
+    bits = np.zeros(-(-len(used) // 32) * 32, dtype=np.uint8)
+    bits[: len(used)] = used
+    quads = bits.reshape(-1, 4)
+    return (quads << np.array([0, 2, 4, 6], np.uint8)).sum(1, dtype=np.uint8).view(np.uint64)
+
+
+class Space:
+    """The covariates of one set of people and one set of weights.
+
+    Parameters
+    ----------
+    x : (samples, k) covariates with the intercept, full rank on `used`.
+    used : (samples,) bool.
+    weights : (samples,) positive on `used`; None: 1.
+
+    Attributes
+    ----------
+    basis : (samples, k) Q, 0 off `used`.
+    scaled : (samples, k) W^½ Q.
+    pairs : (samples, k (k + 1) / 2) products of the columns of Q.
+    """
+
+    def __init__(self, x: np.ndarray, used: np.ndarray, weights: np.ndarray | None = None):
+        root = None if weights is None else np.sqrt(weights[used])
+        inside = small.orthonormal(x[used] if root is None else x[used] * root[:, None])
+        self.k = x.shape[1]
+        self.n = int(used.sum())
+        self.used = used
+        self.mask = mask_words(used)
+        self.basis = np.zeros((len(used), self.k))
+        self.basis[used] = inside
+        self.scaled = self.basis
+        if root is not None:
+            self.scaled = np.zeros_like(self.basis)
+            self.scaled[used] = inside * root[:, None]
+        self.pairs = small.pair_products(self.basis)
+
+
+class Projected:
+    """What one `Space` knows of one `Block`: shared by all traits with the same people.
+
+    Attributes
+    ----------
+    counts : genotype counts among the people of the space.
+    inner : (k, variants) b = Q'W^½ g.
+    solved : (k, variants) A⁻¹b.
+    regular : (variants,) the covariates keep full rank without the missing people.
+    gappy : indices of the variants with missing genotypes; `absent` and `factor` are theirs.
+    """
+
+    def __init__(self, space: Space, block: Block):
+        self.counts = block.count(space.mask, space.n)
+        self.inner = np.ascontiguousarray((block.dosage @ space.scaled).T)
+        self.solved = self.inner.copy()
+        self.regular = np.ones(self.inner.shape[1], dtype=bool)
+        self.gappy = np.flatnonzero(self.counts.called < space.n)
+        if self.gappy.size:
+            self.absent = block.absent(self.gappy)
+            gram = -small.unpack(self.absent @ space.pairs, space.k)
+            gram[np.arange(space.k), np.arange(space.k)] += 1
+            self.factor, regular = small.cholesky(gram)
+            self.regular[self.gappy] = regular
+            self.solved[:, self.gappy] = small.solve(self.factor, self.inner[:, None, self.gappy])[
+                :, 0
+            ]
+
+    def lost(
+        self, sums: np.ndarray, total: np.ndarray | float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """c and A⁻¹c of the gappy variants, each (k, gappy).
+
+        Parameters
+        ----------
+        sums : (k, gappy) Q_M's_M, over the people who leave.
+        total : (k, 1) Q's over all people used; 0 where the residuals are orthogonal.
+        """
+        c = total - sums
+        return c, small.solve(self.factor, c[:, None])[:, 0]
