@@ -1,0 +1,171 @@
+"""What passes between Hail and files: genome, site table in, tables out."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from genopheno import fields
+from genopheno.files import writing
+from genopheno.problems import fail
+
+if TYPE_CHECKING:
+    import hail as hl
+
+MISSING = "."  # of a number in the text that Hail hands to Arrow
+
+
+def uri(path: str | Path) -> str:
+    """A path as Hail on any Spark reads it: on storage that all workers see."""
+    return f"file://{Path(path).resolve()}"
+
+
+def vcf_header(vcf: str | Path) -> tuple[list[str], dict[str, int]]:
+    """Samples and contigs (name to length, in order) of a bgzip or gzip VCF.
+
+    Raises
+    ------
+    StageError : not a gzip VCF, or a contig without its length.
+    """
+    samples: list[str] | None = None
+    contigs: dict[str, int] = {}
+    try:
+        with gzip.open(vcf, "rt", encoding="utf-8") as handle:
+            for line in handle:
+                if line.startswith("##contig="):
+                    name = re.search(r"[<,]ID=([^,>]+)", line)
+                    length = re.search(r"[<,]length=(\d+)", line)
+                    if name:
+                        contigs[name[1]] = int(length[1]) if length else 0
+                elif line.startswith("#CHROM"):
+                    samples = line.rstrip("\n").split("\t")[9:]
+                    break
+                elif not line.startswith("#"):
+                    break
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise fail(
+            "vcf-unreadable", vcf, f"it is not a gzip VCF: {error}", "Make it again with bgzip"
+        ) from None
+    if samples is None:
+        raise fail("vcf-unreadable", vcf, "it has no #CHROM line", "Make it again")
+    lacking = [name for name, length in contigs.items() if not length]
+    if lacking or not contigs:
+        raise fail(
+            "vcf-contigs",
+            vcf,
+            f"contigs without a length in the header: {', '.join(lacking) or 'all'}",
+            "Add them with 'bcftools reheader --fai genome.fa.fai'",
+        )
+    return samples, contigs
+
+
+def genome(hl: ModuleType, build: str, contigs: dict[str, int]) -> hl.ReferenceGenome:
+    """The genome that Hail checks and orders positions by.
+
+    Hail's own GRCh37, GRCh38, GRCm38 or CanFam3 where `build` names it and its contigs are
+    these, so that Hail's annotation and liftover fit; otherwise one made of `contigs`.
+    """
+    own = hl.get_reference(build) if build in ("GRCh37", "GRCh38", "GRCm38", "CanFam3") else None
+    if own is not None and all(own.lengths.get(name) == length for name, length in contigs.items()):
+        return own
+    name = re.sub(r"\W", "_", build)
+    if own is not None:
+        name += "_part"
+    return hl.ReferenceGenome(name, list(contigs), contigs)
+
+
+SITE_COLUMNS = [f for f in fields.SITES if f.name != "variant_id"]
+
+
+def read_sites(
+    hl: ModuleType, sites_parquet: str | Path, rg: hl.ReferenceGenome, tmp_dir: Path
+) -> hl.Table:
+    """The site table as a Hail table, keyed by locus and alleles.
+
+    It goes through JSON lines, a batch at a time: Hail reads no Parquet by itself, and by way
+    of Spark SQL a small table costs seconds.
+    """
+    import pyarrow.parquet as pq
+
+    lines = tmp_dir / "sites.jsonl"
+    with open(lines, "w", encoding="utf-8") as handle:
+        file = pq.ParquetFile(sites_parquet)
+        for batch in file.iter_batches(columns=[f.name for f in SITE_COLUMNS]):
+            if batch.num_rows:
+                batch.to_pandas().to_json(handle, orient="records", lines=True, double_precision=15)
+    types = {"string": hl.tstr, "float64": hl.tfloat64, "int32": hl.tint32}
+    record = hl.tstruct(**{f.name: types[f.type] for f in SITE_COLUMNS})
+    table = hl.import_lines(uri(lines))
+    site = hl.parse_json(table.text, dtype=record)
+    table = table.select(
+        locus=hl.locus(site.contig, site.position, rg),
+        alleles=[site.reference, site.alternate],
+        **{f.name: site[f.name] for f in SITE_COLUMNS if f.name not in _NAMING},
+    )
+    return table.key_by("locus", "alleles")
+
+
+_NAMING = {"contig", "position", "reference", "alternate"}
+
+
+def variant_columns(row: hl.Expression) -> dict[str, Any]:
+    """The columns that name a variant, of a row with locus and alleles."""
+    import hail as hl
+
+    contig, position = row.locus.contig, row.locus.position
+    reference, alternate = row.alleles[0], hl.delimit(row.alleles[1:], ",")
+    return {
+        "variant_id": hl.delimit([contig, hl.str(position), reference, alternate], ":"),
+        "contig": contig,
+        "position": position,
+        "reference": reference,
+        "alternate": alternate,
+    }
+
+
+def write_table(table: hl.Table, path: str | Path, name: str, tmp_dir: Path) -> None:
+    """Write a Hail table as the Parquet file of a declared table, a batch at a time.
+
+    Parameters
+    ----------
+    table : its row fields are the columns of the registry (keys included or not).
+    name : table of the registry.
+    """
+    import hail as hl
+    import pyarrow as pa
+    import pyarrow.csv as pc
+    import pyarrow.parquet as pq
+
+    schema = fields.schema(name)
+    fields.check_columns(list(table.row), name)
+    table = table.key_by()
+    table = table.select(
+        **{
+            f.name: hl.or_else(
+                hl.str(table[f.name]), "" if table[f.name].dtype == hl.tstr else MISSING
+            )
+            for f in fields.TABLES[name]
+        }
+    )
+    text = tmp_dir / f"{Path(path).name}.tsv"
+    table.export(uri(text))
+    reader = pc.open_csv(
+        text,
+        parse_options=pc.ParseOptions(delimiter="\t", quote_char=False),
+        convert_options=pc.ConvertOptions(
+            column_types={
+                # A numeric column has no missing strings and the other way round.
+                f.name: f.type
+                for f in schema
+            },
+            null_values=["", MISSING, "NaN"],
+            strings_can_be_null=True,
+        ),
+    )
+    with writing(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+    text.unlink()
