@@ -143,7 +143,7 @@ allele_frequency | float64 |   | allele_count / allele_number
 n_hom_ref        | int32   | samples | homozygous reference
 n_het            | int32   | samples | heterozygous
 n_hom_alt        | int32   | samples | homozygous alternate
-hwe_p_value      | float64 |   | exact test of Hardy-Weinberg equilibrium with mid-p, two-sided, diploid calls
+hwe_p_value      | float64 |   | exact Hardy-Weinberg test, two-sided mid-p, diploid calls
 passes           | bool    |   | passes the variant QC and is in the genotype blocks
 reasons          | string  |   | why it does not pass, ';' between
 """,
@@ -204,7 +204,63 @@ MATRIX_GENOTYPES = _table(
     "controlled",
     VARIANT
     + """
-dosages | list<int8> | alleles | alternate alleles per sample (0, 1, 2; -1 missing), samples in the order of the schema metadata key 'samples'
+dosages | list<int8> | alleles | alternate alleles per sample (0, 1, 2; 0 or 1 where the call is haploid; -1 missing), samples in the order of the schema metadata key 'samples'
+""",
+)
+
+# Counts of small groups point at people: controlled until disclosure control has passed them.
+GROUP_FREQUENCIES = _table(
+    "controlled",
+    """
+variant_id       | string  |         | contig:position:reference:alternate
+group            | string  |         | participant column that groups people; all: everyone
+level            | string  |         | its value; unknown: missing
+people           | int32   | people  | people in the group
+allele_count     | int32   | alleles | alternate alleles among called genotypes
+allele_number    | int32   | alleles | alleles among called genotypes
+allele_frequency | float64 |         | allele_count / allele_number
+n_het            | int32   | people  | heterozygous
+n_hom_alt        | int32   | people  | homozygous alternate
+""",
+)
+
+GROUPS = _table(
+    "controlled",
+    """
+group             | string  |          | participant column that groups people; all: everyone
+level             | string  |          | its value; unknown: missing
+people            | int32   | people   | people in the group
+n_variants        | int64   | variants | passing variants with an alternate allele in the group
+n_private         | int64   | variants | those of them with no alternate allele elsewhere
+call_rate_mean    | float64 |          | mean over people of the fraction of called genotypes
+call_rate_min     | float64 |          | smallest of them
+n_het_mean        | float64 | sites    | mean heterozygous calls per person
+n_hom_alt_mean    | float64 | sites    | mean homozygous alternate calls per person
+ti_tv_mean        | float64 |          | mean over people of transitions over transversions
+het_hom_ratio_mean| float64 |          | mean over people of heterozygous over homozygous alternate
+""",
+)
+
+TRAIT_DISTRIBUTIONS = _table(
+    "controlled",
+    """
+trait          | string  |             | trait as declared
+type           | string  |             | quantitative or binary
+unit           | string  |             | unit of a quantitative trait, before transformation
+group          | string  |             | participant column that groups people; all: everyone
+level          | string  |             | its value; unknown: missing
+people         | int32   | people      | people in the group
+n              | int32   | people      | people with a value
+missing        | int32   | people      | people without
+mean           | float64 | trait units | mean
+sd             | float64 | trait units | standard deviation, divisor n - 1
+minimum        | float64 | trait units | smallest value
+quartile_1     | float64 | trait units | first quartile, linear interpolation
+median         | float64 | trait units | median
+quartile_3     | float64 | trait units | third quartile
+maximum        | float64 | trait units | largest value
+n_cases        | int32   | people      | cases of a binary trait
+n_controls     | int32   | people      | controls of a binary trait
 """,
 )
 
@@ -217,6 +273,9 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "components": COMPONENTS,
     "kinship": KINSHIP,
     "association": ASSOCIATION,
+    "group_frequencies": GROUP_FREQUENCIES,
+    "groups": GROUPS,
+    "trait_distributions": TRAIT_DISTRIBUTIONS,
     "matrix_sites": MATRIX_SITES,
     "matrix_genotypes": MATRIX_GENOTYPES,
 }
