@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic import ValidationError as Invalid
 
 from genopheno.clinical.values import key
+from genopheno.clinical.yamlfile import DOCS, Lines, line_of, load, shown
 from genopheno.problems import Problem, Problems, StageError
 
 TRAIT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")  # it becomes a file name
 # Columns of the phenotype table and files beside the results that a trait must not replace.
 RESERVED = re.compile(r"participant|sample|sex|design|scan|pc\d+", re.IGNORECASE)
 DEFAULT_MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null"]
-DOCS = "See docs/phenotypes.md for the keys of this file"
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -84,88 +83,11 @@ class Declaration:
     covariates: tuple[str, ...]
     categorical: tuple[str, ...]
     traits: tuple[Trait, ...]
-    lines: dict[tuple[str, ...], int]
+    lines: Lines
 
     def line(self, *where: str) -> int | None:
         """Line of the deepest key on the way `where` that is in the file."""
-        return _line(self.lines, where)
-
-
-def _line(lines: dict[tuple[str, ...], int], where: tuple[str, ...]) -> int | None:
-    for end in range(len(where), 0, -1):
-        if where[:end] in lines:
-            return lines[where[:end]]
-    return None
-
-
-def _walk(
-    node: yaml.Node,
-    path: tuple[str, ...],
-    lines: dict[tuple[str, ...], int],
-    repeated: list[tuple[tuple[str, ...], int]],
-) -> Any:
-    """Plain values of a YAML node; note the line of each key and keys given twice."""
-    if isinstance(node, yaml.MappingNode):
-        values: dict[str, Any] = {}
-        for name_node, value_node in node.value:
-            name = str(name_node.value)
-            where = (*path, name)
-            line = name_node.start_mark.line + 1
-            if name in values:
-                repeated.append((where, line))
-            lines.setdefault(where, line)
-            values[name] = _walk(value_node, where, lines, repeated)
-        return values
-    if isinstance(node, yaml.SequenceNode):
-        items = []
-        for i, item in enumerate(node.value):
-            lines[(*path, str(i))] = item.start_mark.line + 1
-            items.append(_walk(item, (*path, str(i)), lines, repeated))
-        return items
-    return node.value
-
-
-def _load(path: Path) -> tuple[dict, dict[tuple[str, ...], int], Problems]:
-    found, lines = Problems(), {}
-    if not path.is_file():
-        found.add(
-            "phenotypes-missing",
-            path,
-            "there is no such file",
-            "Give the declaration of the traits; 'genopheno init DIR' writes an example",
-        )
-        return {}, lines, found
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        mark = getattr(error, "problem_mark", None)
-        found.add(
-            "phenotypes-unreadable",
-            path,
-            f"it is not valid YAML in UTF-8: {getattr(error, 'problem', None) or error}",
-            "Mend the syntax; indentation is by spaces",
-            row=mark.line + 1 if mark else None,
-        )
-        return {}, lines, found
-    repeated: list[tuple[tuple[str, ...], int]] = []
-    values = _walk(node, (), lines, repeated) if node is not None else {}
-    for where, line in repeated:
-        found.add(
-            "phenotypes-invalid",
-            path,
-            f"the key {where[-1]!r} is given twice (first on line {lines[where]})",
-            "Keep one of them",
-            row=line,
-            column=_shown(where),
-        )
-    if not isinstance(values, dict):
-        found.add("phenotypes-invalid", path, "it is not a list of keys and values", DOCS)
-        return {}, lines, found
-    return values, lines, found
-
-
-def _shown(where: tuple[str, ...]) -> str:
-    return ".".join(where[1:] if where[0] == "traits" and len(where) > 1 else where)
+        return line_of(self.lines, where)
 
 
 def trait_names(path: str | Path) -> list[str]:
@@ -176,7 +98,7 @@ def trait_names(path: str | Path) -> list[str]:
     StageError : the file is absent, is not YAML, declares no trait, or a name is unfit
         for a file name.
     """
-    values, lines, found = _load(Path(path))
+    values, lines, found = load(Path(path))
     traits = values.get("traits")
     names = list(traits) if isinstance(traits, dict) else []
     if not found and not names:
@@ -187,8 +109,8 @@ def trait_names(path: str | Path) -> list[str]:
     return names
 
 
-def _name_problems(path: str, name: str, lines: dict) -> list[Problem]:
-    line = _line(lines, ("traits", name))
+def _name_problems(path: str, name: str, lines: Lines) -> list[Problem]:
+    line = line_of(lines, ("traits", name))
     if not TRAIT_NAME.fullmatch(name):
         mend = (
             "Start with a letter; then only letters, digits, '_', '.' and '-', "
@@ -202,7 +124,7 @@ def _name_problems(path: str, name: str, lines: dict) -> list[Problem]:
 
 
 def _model_problems(
-    path: str, error: Invalid, where: tuple[str, ...], lines: dict
+    path: str, error: Invalid, where: tuple[str, ...], lines: Lines
 ) -> list[Problem]:
     out = []
     for fault in error.errors():
@@ -211,8 +133,8 @@ def _model_problems(
             Problem(
                 "phenotypes-invalid",
                 path,
-                _line(lines, place),
-                _shown(place),
+                line_of(lines, place),
+                shown(place),
                 f"{fault['msg']} (found {str(fault.get('input'))[:60]!r})",
                 DOCS,
             )
@@ -220,7 +142,7 @@ def _model_problems(
     return out
 
 
-def _trait_problems(path: str, trait: Trait, missing: list[str], lines: dict) -> Problems:
+def _trait_problems(path: str, trait: Trait, missing: list[str], lines: Lines) -> Problems:
     """What types and names cannot say: values of binary traits and how they overlap."""
     found = Problems()
 
@@ -230,7 +152,7 @@ def _trait_problems(path: str, trait: Trait, missing: list[str], lines: dict) ->
             path,
             what,
             mend,
-            row=_line(lines, ("traits", trait.name, part)),
+            row=line_of(lines, ("traits", trait.name, part)),
             column=f"{trait.name}.{part}",
         )
 
@@ -272,7 +194,7 @@ def read_declaration(path: str | Path) -> tuple[Declaration | None, list[Problem
     the file, their column ``trait.key``.
     """
     path = str(path)
-    values, lines, found = _load(Path(path))
+    values, lines, found = load(Path(path))
     if found and not values:
         return None, list(found)
     traits = values.pop("traits", None)
@@ -282,7 +204,7 @@ def read_declaration(path: str | Path) -> tuple[Declaration | None, list[Problem
     except Invalid as error:
         found.extend(_model_problems(path, error, (), lines))
     if not isinstance(traits, dict) or not traits:
-        line = _line(lines, ("traits",))
+        line = line_of(lines, ("traits",))
         mend = "Under 'traits:' give each trait by its name. " + DOCS
         found.add("phenotypes-invalid", path, "it declares no trait", mend, row=line)
         return None, list(found)
@@ -298,7 +220,7 @@ def read_declaration(path: str | Path) -> tuple[Declaration | None, list[Problem
                 path,
                 f"{name!r} and {seen[name.lower()]!r} differ only in case",
                 "Make them differ; some file systems take them for one file",
-                row=_line(lines, where),
+                row=line_of(lines, where),
                 column=name,
             )
         seen.setdefault(name.lower(), name)
@@ -308,7 +230,7 @@ def read_declaration(path: str | Path) -> tuple[Declaration | None, list[Problem
                 path,
                 "a trait needs at least column and type",
                 DOCS,
-                row=_line(lines, where),
+                row=line_of(lines, where),
                 column=name,
             )
             continue
@@ -319,7 +241,7 @@ def read_declaration(path: str | Path) -> tuple[Declaration | None, list[Problem
                 path,
                 f"the key {hidden!r} is not known",
                 DOCS,
-                row=_line(lines, (*where, hidden)),
+                row=line_of(lines, (*where, hidden)),
                 column=f"{name}.{hidden}",
             )
         own = "covariates" in body
@@ -344,7 +266,7 @@ def read_declaration(path: str | Path) -> tuple[Declaration | None, list[Problem
                 path,
                 f"{name!r} is not a covariate",
                 "List under 'categorical' only names that are among the covariates",
-                row=_line(lines, ("categorical",)),
+                row=line_of(lines, ("categorical",)),
                 column="categorical",
             )
     if found:
@@ -364,14 +286,14 @@ def read_declaration(path: str | Path) -> tuple[Declaration | None, list[Problem
 
 
 def _clashes(
-    path: str, traits: list[Trait], covariates: tuple[str, ...], lines: dict
+    path: str, traits: list[Trait], covariates: tuple[str, ...], lines: Lines
 ) -> list[Problem]:
     """A trait and a covariate of one name must be the same numbers: they share a column."""
     return [
         Problem(
             "phenotypes-invalid",
             path,
-            _line(lines, ("traits", trait.name)),
+            line_of(lines, ("traits", trait.name)),
             trait.name,
             f"the trait {trait.name!r} (column {trait.column!r}) has the name of a covariate",
             "Rename the trait",
