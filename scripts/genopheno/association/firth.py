@@ -80,8 +80,8 @@ def approximate(
 
     rows = np.arange(batch)
     score, info = state(rows, beta)
-    information[:] = info
-    start = information.copy()
+    start = info.copy()
+    damping, before = np.ones(batch), np.zeros(batch)
     for _ in range(ITERATIONS):
         step = np.clip(score / info, -MAX_STEP, MAX_STEP)
         done = np.abs(step) < TOLERANCE * np.maximum(1, np.abs(beta[rows]))
@@ -90,7 +90,9 @@ def approximate(
         rows, score, step = rows[~done], score[~done], step[~done]
         if not rows.size:
             break
-        trial = beta[rows] + step
+        _damp(damping, rows, step * before[rows], np.square(before[rows]))
+        before[rows] = step
+        trial = beta[rows] + step * damping[rows]
         new_score, info = state(rows, trial)
         for _ in range(10):
             worse = ~(np.abs(new_score) <= np.abs(score) * (1 + 1e-12))
@@ -107,6 +109,22 @@ def approximate(
     )
     statistic = 2 * gain + np.log(information / start)
     return Fit(beta, 1 / np.sqrt(information), np.maximum(statistic, 0), converged)
+
+
+def _damp(damping: np.ndarray, rows: np.ndarray, along: np.ndarray, length: np.ndarray) -> None:
+    """Shorten the steps of the fits that swing about their maximum.
+
+    The steps take the information for the curvature, but the penalty bends too: for a
+    single carrier the curvature is twice the information, and steps of full length swing
+    for ever. A step that turns against the one before it shows by how much.
+
+    Parameters
+    ----------
+    along, length : inner products of the step with the one before, and of that with itself.
+    """
+    ratio = along / np.where(length > 0, length, 1.0)
+    swings = ratio < -0.1
+    damping[rows[swings]] /= 1 - ratio[swings]
 
 
 class _Full:
@@ -166,6 +184,7 @@ def _maximise(
     best = np.full(batch, np.nan)
     variance = np.full(batch, np.nan)
     converged = np.zeros(batch, dtype=bool)
+    damping, before = np.ones(batch), np.zeros((free, batch))
     score, information, factor, value, regular = model.state(beta, rows)
     for _ in range(ITERATIONS):
         part, _ = small.cholesky(information[:free, :free])
@@ -173,15 +192,18 @@ def _maximise(
         longest = np.abs(step).max(0)
         done = regular & (longest < TOLERANCE)
         best[rows[done]] = value[done]
-        last = np.zeros((len(factor), 1, done.sum()))
-        last[-1] = 1
-        variance[rows[done]] = small.solve(factor[:, :, done], last)[-1, 0]
+        unit = np.zeros((len(factor), 1, done.sum()))
+        unit[-1] = 1
+        variance[rows[done]] = small.solve(factor[:, :, done], unit)[-1, 0]
         converged[rows[done]] = True
         go = regular & ~done
         if not go.any():
             break
         rows, step, value, longest = rows[go], step[:, go], value[go], longest[go]
-        step *= np.minimum(1, MAX_STEP / longest)
+        last = before[:, rows]
+        _damp(damping, rows, (step * last).sum(0), np.square(last).sum(0))
+        before[:, rows] = step
+        step *= np.minimum(1, MAX_STEP / longest) * damping[rows]
         trial = beta[:, rows]
         trial[:free] += step
         score, information, factor, new, regular = model.state(trial, rows)
