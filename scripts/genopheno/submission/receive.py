@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
@@ -21,7 +22,7 @@ from genopheno.submission.streams import Fault
 Progress = Callable[[int, int, str], None]
 CACHE_FORMAT = 1
 # Less than this is read sooner than a second process has started (bytes on disk).
-WORTH_A_PROCESS = 32 << 20
+WORTH_A_PROCESS = 128 << 20
 
 
 @dataclass
@@ -179,7 +180,8 @@ def _run(
         else:
             left.append(task)
     left.sort(key=lambda task: -sizes[task])
-    if min(jobs, len(left)) < 2 or sum(sizes[task] for task in left) < WORTH_A_PROCESS:
+    small = sum(sizes[task] for task in left) < WORTH_A_PROCESS
+    if min(jobs, len(left)) < 2 or small or not _can_spawn():
         for task in left:
             finish(task, _work(task.kind, task.paths))
         return results
@@ -194,6 +196,12 @@ def _run(
             pool.shutdown(cancel_futures=True)
             raise
     return results
+
+
+def _can_spawn() -> bool:
+    """False where the running script has no file (standard input): a new process needs it."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return script is None or Path(script).is_file()
 
 
 def _remembered(cache: Path | None) -> dict[str, Any]:
