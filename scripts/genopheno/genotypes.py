@@ -10,6 +10,7 @@ A dosage is the count of allele 1 (column 5 of the ``.bim``, here `effect_allele
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -57,11 +58,13 @@ class Genotypes:
     table : variants as an Arrow table with the columns `VARIANT_COLUMNS` (position: int32).
     """
 
-    def __init__(self, prefix: Path, samples: list[str], table: pa.Table, bed: np.ndarray):
+    def __init__(self, prefix: Path, samples: list[str], table: pa.Table, mapped: mmap.mmap):
         self.prefix = prefix
         self.samples = samples
         self.table = table
-        self._bed = bed
+        self._mapped = mapped
+        flat = np.frombuffer(mapped, np.uint8, offset=len(MAGIC))
+        self._bed = flat.reshape(table.num_rows, (len(samples) + 3) // 4)
         self._tables: dict[tuple, np.ndarray] = {}
 
     @classmethod
@@ -106,8 +109,9 @@ class Genotypes:
                 f"take {expected}",
                 "The three files do not belong together, or the file is truncated; write them anew",
             )
-        packed = np.memmap(bed, np.uint8, "r", offset=3, shape=(table.num_rows, row_bytes))
-        return cls(prefix, samples, table, packed)
+        with open(bed, "rb") as handle:
+            mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        return cls(prefix, samples, table, mapped)
 
     @property
     def n_samples(self) -> int:
@@ -135,6 +139,15 @@ class Genotypes:
         allele 1: whoever counts bits has to leave them out.
         """
         return self._bed[start:stop]
+
+    def release(self, start: int, stop: int) -> None:
+        """Say that these variants are done with, so that their pages of the map leave memory.
+
+        They are read again if they are asked for again.
+        """
+        width, page = self._bed.shape[1], mmap.PAGESIZE
+        first = (len(MAGIC) + start * width) // page * page
+        self._mapped.madvise(mmap.MADV_DONTNEED, first, len(MAGIC) + stop * width - first)
 
     def decode(
         self, start: int, stop: int, values: Sequence[float], dtype: np.dtype | type

@@ -43,6 +43,8 @@ def test_what_is_written_is_read(tmp_path, n_samples):
     np.testing.assert_array_equal(genotypes.dosages(0, 50, dtype=np.int8), dosages)
     keep = np.arange(n_samples)[::-2]
     np.testing.assert_array_equal(genotypes.dosages(7, 31, keep), with_nan[7:31][:, keep])
+    genotypes.release(0, 50)
+    np.testing.assert_array_equal(genotypes.dosages(9, 12, dtype=np.int8), dosages[9:12])
     assert genotypes.packed(3, 9).shape == (6, (n_samples + 3) // 4)
 
 

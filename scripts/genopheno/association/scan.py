@@ -235,6 +235,7 @@ class _Scanner:
                 if key not in projected:
                     projected[key] = Projected(task.space, block)
                 rows.append(self._rows(task, block, projected[key]))
+        self.genotypes.release(start, stop)
         variants = self.genotypes.table.slice(start, stop - start)
         rsids = None if self.rsids is None else self.rsids.slice(start, stop - start)
         out = _Piece(stop - start)
