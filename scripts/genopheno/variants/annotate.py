@@ -74,28 +74,26 @@ def annotate(
     out_vcf = Path(out_vcf)
     out_vcf.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_vcf.parent, prefix=".annotate.") as folder:
-        sites, log = Path(folder) / "sites.bcf", Path(folder) / "csq.log"
-        run(
-            *_sites_of(calls_bcf, reference, genes_gff3, phased, log),
-            *(_lookup(database, databases[database.name]) for database in prepared),
-            ["bcftools", "view", "--no-version", "-Ob1"],
-            stdout=sites,
-        )
+        sites, log = Path(folder) / "sites.0.bcf", Path(folder) / "csq.log"
+        run(*_sites_of(calls_bcf, reference, genes_gff3, phased, log), stdout=sites)
         run(["bcftools", "index", sites])
+        # A lookup needs an indexed file on both sides; of sites alone they are small.
+        for number, database in enumerate(prepared, start=1):
+            before, sites = sites, Path(folder) / f"sites.{number}.bcf"
+            run([*_lookup(database, databases[database.name]), "-o", sites, before])
+            run(["bcftools", "index", sites])
+            before.unlink()
         assert_records(sites, name=calls_bcf, expected=records)
         transcripts = _transcripts(log.read_text(errors="replace"), genes_gff3)
         tally = write_sites(
             sites, sites_parquet, genes=genes, databases=prepared, haplotypes=phased
         )
 
-        stale = [f"INFO/{c}" for c in _columns(prepared) if c in _info_of(calls_bcf)]
+        source = _without(_columns(prepared), calls_bcf, Path(folder) / "calls.bcf")
         vcf = Path(folder) / "annotated.vcf.gz"
         columns = ",".join(["ID", *(f"INFO/{column}" for column in _columns(prepared))])
-        run(
-            ["bcftools", "annotate", "-a", sites, "-c", columns, "--pair-logic", "exact"]
-            + (["-x", ",".join(stale)] if stale else [])
-            + ["--threads", str(threads), "-Oz", "-o", vcf, calls_bcf]
-        )
+        lookup = ["bcftools", "annotate", "-a", sites, "-c", columns, "--pair-logic", "exact"]
+        run([*lookup, "--threads", str(threads), "-Oz", "-o", vcf, source])
         run(["bcftools", "index", "-t", vcf])
         assert_records(vcf, name=out_vcf, expected=records)
         publish(vcf, out_vcf)
@@ -122,12 +120,12 @@ def _sites_of(
     calls: Path, reference: Path, genes: Path, phased: bool, log: Path
 ) -> list[list[str | Path]]:
     """Commands that turn calls into a stream of sites with consequences."""
-    bare = [["bcftools", "annotate", "--no-version", "-x", "INFO", "-Ou", calls]]
-    drop = [["bcftools", "view", "--no-version", "-G", "-Ou"]]
-    if not phased:
-        bare = [[*drop[0], calls], [*bare[0][:-1]]]
-        drop = []
-    return [*bare, keep_stderr(csq_command(reference, genes, phased=phased), log), *drop]
+    csq = keep_stderr(csq_command(reference, genes, phased=phased), log)
+    bare = ["bcftools", "annotate", "--no-version", "-x", "INFO"]
+    drop = ["bcftools", "view", "--no-version", "-G"]
+    if phased:
+        return [[*bare, "-Ou", calls], csq, [*drop, "-Ob1"]]
+    return [[*drop, "-Ou", calls], [*bare, "-Ou"], csq, ["bcftools", "view", "-Ob1"]]
 
 
 def _lookup(database: Prepared, path: Path) -> list[str | Path]:
@@ -136,7 +134,7 @@ def _lookup(database: Prepared, path: Path) -> list[str | Path]:
     return [
         *("bcftools", "annotate", "--no-version", "-a", path, "--pair-logic", "exact"),
         *(["-c", ",".join(columns)] if columns else []),
-        *("-m", f"+{database.name}_present", "-Ou"),
+        *("-m", f"+{database.name}_present", "-Ob1"),
     ]
 
 
@@ -148,9 +146,16 @@ def _columns(prepared: list[Prepared]) -> list[str]:
     ]
 
 
-def _info_of(vcf: Path) -> set[str]:
-    header = run(["bcftools", "view", "-h", vcf])
-    return set(re.findall(r"^##INFO=<ID=([^,]+),", header, flags=re.MULTILINE))
+def _without(columns: list[str], calls: Path, copy: Path) -> Path:
+    """The calls; or a copy without these INFO columns, where an earlier run left some."""
+    header = run(["bcftools", "view", "-h", calls])
+    there = re.findall(r"^##INFO=<ID=([^,]+),", header, flags=re.MULTILINE)
+    stale = [f"INFO/{column}" for column in columns if column in there]
+    if not stale:
+        return calls
+    run(["bcftools", "annotate", "-x", ",".join(stale), "-Ob1", "-o", copy, calls])
+    run(["bcftools", "index", copy])
+    return copy
 
 
 def _check_contigs(genes: Genes, gff3: Path, lengths: dict[str, int], reference: Path) -> None:
@@ -189,7 +194,7 @@ def _transcripts(said: str, gff3: Path) -> dict[str, Any]:
     return {
         "used": used,
         "left_out": {"n": len(broken), "reasons": broken[:20]},
-        "ignored_biotypes": {biotype: int(n) for n, biotype in ignored},
+        "ignored_lines_by_biotype": {biotype: int(n) for n, biotype in ignored},
         "other_warnings": {"n": len(warnings), "first": warnings[:20]},
     }
 

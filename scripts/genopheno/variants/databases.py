@@ -25,6 +25,9 @@ from genopheno.variants.shards import contig_lengths
 # A wrong build disagrees in about three of four SNVs; a few rows disagree in any database
 # (rows of patched sequence, masked regions).
 MAX_DISAGREEING = 0.01
+UPPER_CASE = r"""BEGIN { FS = OFS = "\t" }
+/^#/ { print; next }
+{ $4 = toupper($4); if ($5 !~ /[<\[\]]/) $5 = toupper($5); print }"""
 HEADER_KEY = "##genopheno_database="
 
 
@@ -77,29 +80,16 @@ def prepare(
         removed = [f"INFO/{field}" for field in others] if fields else ["INFO"]
         removed += [] if rsid else ["ID"]
         thin = ["-x", ",".join(removed)] if removed else []
+        norm = ["bcftools", "norm", "--no-version"]
         # The reference check stops at a contig it does not know, so those leave first.
         run(
             ["bcftools", "view", "--no-version", "-G", "-T", inside, "-Ou", vcf_in],
             ["bcftools", "annotate", "--no-version", *thin, "--rename-annots", renames, "-Ou"],
-            keep_stderr(
-                [
-                    "bcftools",
-                    "norm",
-                    "--no-version",
-                    "-m",
-                    "-any",
-                    "-f",
-                    reference,
-                    "-c",
-                    "x",
-                    "-Ou",
-                ],
-                work / "norm.log",
-            ),
+            keep_stderr([*norm, "-m", "-any", "-f", reference, "-c", "x"], work / "norm.log"),
+            # bcftools norm takes over the lower case of a masked reference.
+            ["awk", UPPER_CASE],
             ["bcftools", "sort", "-T", work / "sort", "-Ou"],
-            keep_stderr(
-                ["bcftools", "norm", "--no-version", "-d", "exact", "-Ob"], work / "dedup.log"
-            ),
+            keep_stderr([*norm, "-d", "exact", "-Ob"], work / "dedup.log"),
             stdout=work / "sites.bcf",
         )
         run(["bcftools", "index", work / "sites.bcf"])

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genopheno import fields
-from genopheno.files import write_text, writing
+from genopheno.files import write_json, write_text, writing
 from genopheno.problems import fail
 from genopheno.tools import run
 from genopheno.variants.databases import publish
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 # Genotypes held at once: a row group of the genotype table is that large (int8, 32 MB).
 CELLS = 32_000_000
 MAX_ROWS = 20_000
+END_OF_VECTOR = -(2**31) + 1  # of a BCF integer: a sample has fewer chromosomes than others
 VARIANT = ("variant_id", "contig", "position", "reference", "alternate")
 TABLES = ["cohort_samples", "matrix_sites", "matrix_genotypes"]
 
@@ -41,6 +41,7 @@ def matrices(
     sites_parquet: Path,
     phenotypes_parquet: Path,
     out_dir: Path,
+    min_genotype_quality: int = 0,
 ) -> dict[str, int]:
     """Write the matrices of a cohort.
 
@@ -55,11 +56,13 @@ def matrices(
         samples), sites.parquet (``matrix_sites``), genotypes.parquet
         (``matrix_genotypes``, samples in the schema metadata key 'samples', in the order of
         the VCF), samples.parquet, phenotypes.parquet (participants of kept samples) and
-        dictionary.tsv.
+        dictionary.tsv, and matrices.json (what is returned).
+    min_genotype_quality : genotypes of lower GQ become missing, as in the cohort; 0: none.
 
     Returns
     -------
-    Counts: variants, samples, participants_with_phenotypes, participants_without.
+    Counts: variants and variants_left_out (do not pass), samples and samples_left_out,
+    genotypes_below_quality, participants_with_phenotypes, participants_without.
 
     Raises
     ------
@@ -74,7 +77,14 @@ def matrices(
 
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".matrices.") as folder:
         vcf = Path(folder) / "annotated.vcf.gz"
-        _write_genotypes(annotated_vcf, vcf, out_dir / "genotypes.parquet", keep, passing)
+        seen, poor = _write_genotypes(
+            annotated_vcf,
+            vcf,
+            out_dir / "genotypes.parquet",
+            keep,
+            passing,
+            min_genotype_quality,
+        )
         run(["bcftools", "index", "-t", vcf])
         assert_records(vcf, name=out_dir / "annotated.vcf.gz", expected=passing.n)
         assert_samples(vcf, keep, name=out_dir / "annotated.vcf.gz")
@@ -85,12 +95,17 @@ def matrices(
         phenotypes_parquet, set(samples["participant"]), out_dir / "phenotypes.parquet"
     )
     _write_dictionary(phenotypes, out_dir / "dictionary.tsv")
-    return {
+    counts = {
         "variants": passing.n,
+        "variants_left_out": seen - passing.n,
         "samples": len(keep),
+        "samples_left_out": len(samples_of(annotated_vcf)) - len(keep),
+        "genotypes_below_quality": poor,
         "participants_with_phenotypes": len(phenotypes),
         "participants_without": samples["participant"].nunique() - len(phenotypes),
     }
+    write_json(out_dir / "matrices.json", counts)
+    return counts
 
 
 def dosages(genotypes: np.ndarray) -> np.ndarray:
@@ -170,31 +185,61 @@ def _write_genotypes(
     genotypes_out: Path,
     keep: list[str],
     passing: Passing,
-) -> None:
-    """Write VCF and genotype table of the wanted variants and samples in one pass."""
+    min_quality: int,
+) -> tuple[int, int]:
+    """Write VCF and genotype table of the passing variants and kept samples in one pass.
+
+    Returns
+    -------
+    Records read, and genotypes set missing for their quality.
+    """
+    import cyvcf2
     import pyarrow.parquet as pq
 
     schema = fields.schema("matrix_genotypes", metadata={"samples": json.dumps(keep)})
+    block = np.empty((max(1, min(MAX_ROWS, CELLS // len(keep))), len(keep)), np.int8)
+    keys: list[tuple[str, str, int, str, str]] = []
+    contig, wanted, met = None, set(), set()
+    seen = poor = 0
+    reader = cyvcf2.VCF(str(vcf_in), samples=keep, threads=2)
+    _declare_counts(reader)
+    writer = cyvcf2.Writer(str(vcf_out), reader, mode="wz")
     with (
         writing(genotypes_out) as beside,
         pq.ParquetWriter(beside, schema, compression="zstd", use_dictionary=False) as table,
     ):
-        for group in _groups(vcf_in, vcf_out, keep, passing, schema):
-            table.write_table(group)
+        for record in reader:
+            seen += 1
+            if contig != record.CHROM:
+                contig, wanted, met = record.CHROM, passing.on(record.CHROM), set()
+            key = (record.POS, record.REF, ",".join(record.ALT))
+            if key not in wanted:
+                continue
+            if key in met:
+                raise fail(
+                    "variant-twice",
+                    vcf_in,
+                    f"{variant_id(contig, *key)} is in it twice",
+                    "Normalise the calls with 'bcftools norm -d exact'",
+                )
+            met.add(key)
+            genotypes, n_poor = _genotypes(record, min_quality)
+            poor += n_poor
+            _set_counts(record, genotypes)
+            writer.write_record(record)
+            block[len(keys)] = dosages(genotypes)
+            keys.append((variant_id(contig, *key), contig, *key))
+            if len(keys) == len(block):
+                table.write_table(_group(keys, block, schema))
+                keys.clear()
+        if keys:
+            table.write_table(_group(keys, block, schema))
+        writer.close()
+        reader.close()
+    return seen, poor
 
 
-def _groups(
-    vcf_in: Path,
-    vcf_out: Path,
-    keep: list[str],
-    passing: Passing,
-    schema: pa.Schema,
-) -> Iterator[pa.Table]:
-    """Row groups of the genotype table; the VCF is written on the way."""
-    import cyvcf2
-
-    rows_at_once = max(1, min(MAX_ROWS, CELLS // len(keep)))
-    reader = cyvcf2.VCF(str(vcf_in), samples=keep, threads=2)
+def _declare_counts(reader: Any) -> None:
     for key, number, kind, meaning in (
         ("AC", "A", "Integer", "Alternate alleles among the called genotypes of these samples"),
         ("AN", "1", "Integer", "Alleles among the called genotypes of these samples"),
@@ -203,47 +248,35 @@ def _groups(
         reader.add_info_to_header(
             {"ID": key, "Number": number, "Type": kind, "Description": meaning}
         )
-    writer = cyvcf2.Writer(str(vcf_out), reader, mode="wz")
-    block = np.empty((rows_at_once, len(keep)), np.int8)
-    keys: list[tuple[str, str, int, str, str]] = []
-    contig, wanted, seen = None, set(), set()
-    try:
-        for record in reader:
-            if contig != record.CHROM:
-                contig, seen = record.CHROM, set()
-                wanted = passing.on(contig)
-            alternate = record.ALT[0] if len(record.ALT) == 1 else ",".join(record.ALT)
-            key = (record.POS, record.REF, alternate)
-            if key not in wanted:
-                continue
-            if key in seen:
-                raise fail(
-                    "variant-twice",
-                    vcf_in,
-                    f"{variant_id(contig, *key)} is in it twice",
-                    "Normalise the calls with 'bcftools norm -d exact'",
-                )
-            seen.add(key)
-            genotypes = record.genotype.array()[:, :-1]  # the last column is the phase
-            called = genotypes >= 0
-            count, number = int((genotypes > 0).sum()), int(called.sum())
-            block[len(keys)] = dosages(genotypes)
-            record.INFO["AC"], record.INFO["AN"] = count, number
-            # A site without calls has no frequency; a value of the larger cohort must not stay.
-            if number:
-                record.INFO["AF"] = count / number
-            elif record.INFO.get("AF") is not None:
-                del record.INFO["AF"]
-            writer.write_record(record)
-            keys.append((variant_id(contig, *key), contig, *key))
-            if len(keys) == rows_at_once:
-                yield _group(keys, block, schema)
-                keys.clear()
-        if keys:
-            yield _group(keys, block, schema)
-    finally:
-        writer.close()
-        reader.close()
+
+
+def _genotypes(record: Any, min_quality: int) -> tuple[np.ndarray, int]:
+    """Alleles (samples, ploidy) as in `dosages`; those of poor quality set missing in both."""
+    array = record.genotype.array()
+    genotypes, phased = array[:, :-1], array[:, -1:]
+    quality = record.format("GQ") if min_quality > 0 else None
+    if quality is None:
+        return genotypes, 0
+    # A missing GQ is the smallest integer; like the cohort, do not judge by it.
+    poor = (quality[:, 0] >= 0) & (quality[:, 0] < min_quality) & (genotypes >= 0).any(axis=1)
+    if poor.any():
+        genotypes = genotypes.copy()
+        genotypes[poor] = np.where(genotypes[poor] == -2, -2, -1)
+        coded = ((genotypes.astype(np.int32) + 1) << 1) | phased
+        coded[:, 0] &= ~1  # the phase bit belongs to the alleles after the first
+        coded[genotypes == -2] = END_OF_VECTOR
+        record.set_format("GT", np.ascontiguousarray(coded, np.int32))
+    return genotypes, int(poor.sum())
+
+
+def _set_counts(record: Any, genotypes: np.ndarray) -> None:
+    """AC, AN and AF of these samples."""
+    count, number = int((genotypes > 0).sum()), int((genotypes >= 0).sum())
+    record.INFO["AC"], record.INFO["AN"] = count, number
+    if number:
+        record.INFO["AF"] = count / number
+    elif record.INFO.get("AF") is not None:
+        del record.INFO["AF"]  # no calls, no frequency; that of more samples must not stay
 
 
 def _group(keys: list[tuple[Any, ...]], block: np.ndarray, schema: pa.Schema) -> pa.Table:
