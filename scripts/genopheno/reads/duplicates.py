@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from genopheno.files import md5 as md5_of
-from genopheno.files import writing
+from genopheno.files import write_json, writing
 from genopheno.problems import fail
 from genopheno.tools import Command, run
 
@@ -38,7 +38,8 @@ def mark_duplicates(
     reference : FASTA the CRAM is written against (.fai beside it).
     cram : CRAM 3.0 to write; ``.crai`` goes beside it.
     md5 : checksum file to write, as ``md5sum -c`` reads it.
-    markdup_report : samtools markdup statistics to write, one block a library.
+    markdup_report : statistics of samtools markdup to write, summed and by library, as the
+        JSON that its later versions give and MultiQC reads.
     threads : threads.
 
     Raises
@@ -82,8 +83,11 @@ def mark_duplicates(
             run(
                 ["samtools", "merge", "-c", "-p", "-@", threads - 1, *finish, "-o", target, *marked]
             )
-        report.write_text("".join(path.read_text() for path in reports))
-        _check_nothing_lost(cram, out, reports, [b for _, b in units], reference, threads)
+        counts = markdup_counts(
+            {lib: p.read_text() for lib, p in zip(libraries, reports, strict=True)}
+        )
+        write_json(report, counts)
+        _check_nothing_lost(cram, out, counts, [b for _, b in units], reference, threads)
         checksum.write_text(f"{md5_of(out)}  {cram.name}\n")
 
 
@@ -94,24 +98,39 @@ def _merged(bams: list[Path]) -> tuple[list[Command], str | Path]:
     return [["samtools", "merge", "-u", "-c", "-p", "-o", "-", *bams]], "-"
 
 
+def markdup_counts(reports: Mapping[str, str]) -> dict[str, Any]:
+    """Statistics of samtools markdup, from its text per library: summed, and each by itself."""
+    by_library = {
+        library: dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+        for library, text in reports.items()
+    }
+    counts: dict[str, Any] = {"COMMAND": "samtools markdup, library by library"}
+    libraries: dict[str, dict[str, int]] = {}
+    for library, rows in by_library.items():
+        libraries[library] = {k: int(n) for k, n in rows.items() if n.strip().isdecimal()}
+        for key, number in libraries[library].items():
+            counts[key] = counts.get(key, 0) + number
+    return counts | {"LIBRARIES": libraries}
+
+
 def _check_nothing_lost(
-    name: Path, cram: Path, reports: list[Path], bams: list[Path], reference: Path, threads: int
+    name: Path,
+    cram: Path,
+    counts: Mapping[str, Any],
+    bams: list[Path],
+    reference: Path,
+    threads: int,
 ) -> None:
     """Records of the BAMs = records markdup read and wrote = records of the CRAM."""
     count = ["samtools", "view", "-c", "-@", threads - 1]
     given = sum(int(run([*count, bam])) for bam in bams)
-    text = "".join(path.read_text() for path in reports)
-    read, written = (
-        sum(int(n) for n in re.findall(rf"^{word}: (\d+)$", text, re.MULTILINE))
-        for word in ("READ", "WRITTEN")
-    )
     kept = int(run([*count, "--reference", reference.absolute(), cram]))
-    if not given == read == written == kept:
+    if not given == counts["READ"] == counts["WRITTEN"] == kept:
         raise fail(
             "reads-lost",
             name,
-            f"the units hold {given} records; markdup read {read} and wrote {written}; "
-            f"the CRAM holds {kept}",
+            f"the units hold {given} records; markdup read {counts['READ']} and wrote "
+            f"{counts['WRITTEN']}; the CRAM holds {kept}",
             "Check free disk space and memory, then run again",
         )
     if not kept:

@@ -63,7 +63,7 @@ def read_qc(
             "sample": sample,
             "participant": participant,
             **read_measures(counts, numbers),
-            **depth_measures(summary.read_text(), distribution.read_text()),
+            **depth_measures(summary.read_text(), distribution.read_text(), _length(reference)),
         }
         found = int(numbers["raw total sequences"])
         if found != counts.reads_after:
@@ -103,15 +103,22 @@ def read_measures(counts: FastpCounts, stats: dict[str, float]) -> Metrics:
     }
 
 
-def depth_measures(summary: str, distribution: str) -> Metrics:
+def depth_measures(summary: str, distribution: str, bases: int) -> Metrics:
     """Measures of depth over the whole reference, from the two texts of mosdepth.
 
     The distribution gives, per depth, the fraction of bases with at least that depth; the
-    median is the largest depth that half of the bases reach.
+    median is the largest depth that half of the bases reach. mosdepth leaves contigs without
+    reads out of its totals; here they count, with depth 0.
+
+    Parameters
+    ----------
+    summary, distribution : texts of ``.mosdepth.summary.txt`` and ``.global.dist.txt``.
+    bases : length of the reference (bp).
     """
     total = next(row.split("\t") for row in summary.splitlines() if row.startswith("total\t"))
+    seen = int(total[1]) / bases
     at_least = {
-        int(depth): float(fraction)
+        int(depth): float(fraction) * seen
         for name, depth, fraction in (row.split("\t") for row in distribution.splitlines())
         if name == "total"
     }
@@ -121,11 +128,16 @@ def depth_measures(summary: str, distribution: str) -> Metrics:
         return max((f for d, f in at_least.items() if d >= depth), default=0.0)
 
     return {
-        "mean_coverage": int(total[2]) / int(total[1]),
+        "mean_coverage": int(total[2]) / bases,
         "median_coverage": float(max((d for d, f in at_least.items() if f >= 0.5), default=0)),
         "breadth_1x": breadth(1),
         "breadth_10x": breadth(10),
     }
+
+
+def _length(reference: Path) -> int:
+    index = reference.with_name(reference.name + ".fai")
+    return sum(int(line.split("\t")[1]) for line in index.read_text().splitlines() if line)
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -144,9 +144,7 @@ def multiqc_section(frame: pd.DataFrame) -> dict[str, Any]:
             headers[name] |= {"format": "{:,.0f}"}
         elif described[name].type == "float64":
             headers[name] |= {"format": "{:,.3f}"}
-    columns = json.loads(
-        frame.set_index("sample").drop(columns="participant").to_json(orient="index")
-    )
+    rows = frame.set_index("sample").drop(columns="participant").to_json(orient="index")
     return {
         "id": "genopheno_samples",
         "section_name": "Sample verdicts",
