@@ -55,8 +55,9 @@ def main() -> None:
         )
         peer = pd.read_csv(folder / "p.case.glm.firth", sep="\t", index_col="ID")
         peer = peer.loc[exact.index]
-        assert exact.effect_allele.eq(peer.A1).all()
-        away = (np.log(peer.OR) - exact.beta).abs()
+        # plink2 gives the effect of the rarer allele.
+        sign = np.where(exact.effect_allele == peer.A1, 1, -1)
+        away = (np.log(peer.OR) * sign - exact.beta).abs()
         print(
             f"exact Firth against plink2, {len(exact)} variants: effect differs by {away.max():.1e}"
         )
