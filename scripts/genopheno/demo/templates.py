@@ -1,0 +1,60 @@
+"""Configuration of the demo's project, as a person would write it."""
+
+CONFIG = """\
+# Configuration of a simulated cohort: two populations, a few relatives, one bad sample.
+samples: config/samples.csv
+participants: config/participants.csv
+phenotypes: config/phenotypes.yaml
+
+reference:
+  fasta: reference/genome.fa
+  genes: reference/genes.gff3
+  build: simulated
+
+databases:
+  clinvar:
+    file: databases/clinvar.vcf.gz
+    fields: [CLNSIG, CLNREVSTAT]
+  gnomad:
+    file: databases/gnomad.vcf.gz
+    fields: [AF, AF_north, AF_south]
+  dbsnp:
+    file: databases/dbsnp.vcf.gz
+    rsid: true
+
+calling:
+  shards: 2
+
+# The samples were sequenced at low depth on purpose.
+sample_qc:
+  limits:
+    mean_coverage: {{fail_below: {fail}, warn_below: {warn}}}
+
+# A small reference makes kinship noisy (standard deviation near {noise}), so only pairs
+# that are relatives beyond doubt leave the unrelated set.
+structure:
+  max_kinship: {kinship}
+
+summaries:
+  groups: [sex, population]
+"""
+
+PHENOTYPES = """\
+participant: participant
+missing: ["", NA, -9]
+covariates: [age, sex]
+
+traits:
+  ldl:
+    column: ldl_mmol
+    type: quantitative
+    unit: mmol/L
+    transform: inverse-normal
+
+  diabetes:
+    column: diabetes
+    type: binary
+    case: [1]
+    control: [0]
+    covariates: [age, sex, bmi]
+"""
