@@ -1,0 +1,95 @@
+"""Covariates as numbers: categories coded, what says nothing new left out; and transforms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RANK = 1e-7  # a covariate with less than this of its spread left over is a mixture of others
+
+
+def is_categorical(name: str, column: pd.Series, known: dict) -> bool:
+    import pandas as pd
+
+    kind = known.get(name, {}).get("kind")
+    return kind == "categorical" if kind else not pd.api.types.is_numeric_dtype(column)
+
+
+def categories(name: str, column: pd.Series) -> pd.Series:
+    """Levels as text; the sex 'unknown' is a missing value."""
+    text = column.astype(object).where(column.notna(), None)
+    text = text.map(lambda value: None if value is None else str(value))
+    return text.where(text != "unknown", None) if name == "sex" else text
+
+
+def numeric_columns(
+    values: dict[str, pd.Series], known: dict, used: np.ndarray
+) -> tuple[list[np.ndarray], list[str], list[str]]:
+    """Covariates as numbers: a category is one column a level but the first.
+
+    The first level is the first declared one, or the first by name, that occurs among the
+    people used.
+    """
+    columns: list[np.ndarray] = []
+    labels: list[str] = []
+    notices: list[str] = []
+    for name, column in values.items():
+        if column.dtype != object:
+            columns.append(column.to_numpy(dtype=float))
+            labels.append(name)
+            continue
+        there = set(column[used].dropna())
+        declared = [str(level) for level in known.get(name, {}).get("levels", [])]
+        levels = [level for level in declared if level in there]
+        levels += sorted(there - set(levels))
+        if levels:
+            notices.append(f"{name}: the reference level is {levels[0]}")
+        for level in levels[1:]:
+            columns.append((column == level).to_numpy(dtype=float))
+            labels.append(f"{name}={level}")
+        if len(levels) == 1:
+            notices.append(f"{name} was dropped: it is constant")
+    return columns, labels, notices
+
+
+def independent(
+    columns: list[np.ndarray], labels: list[str], used: np.ndarray
+) -> tuple[list[int], list[str]]:
+    """Indices of the columns that add something to the intercept and those before them.
+
+    The same walk as a QR decomposition, in the order of declaration, so that it is the
+    later one of two collinear covariates that goes. A notice is given for each dropped.
+    """
+    n = int(used.sum())
+    basis = np.full((n, 1), 1 / np.sqrt(n)) if n else np.empty((0, 1))
+    keep: list[int] = []
+    notices: list[str] = []
+    for i, (column, label) in enumerate(zip(columns, labels, strict=True)):
+        inside = column[used]
+        if not n or np.ptp(inside) == 0:
+            notices.append(f"{label} was dropped: it is constant")
+            continue
+        inside = inside - inside.mean()
+        spread = np.linalg.norm(inside)
+        for _ in range(2):
+            inside = inside - basis @ (basis.T @ inside)
+        left = np.linalg.norm(inside)
+        if left <= RANK * spread:
+            notices.append(f"{label} was dropped: covariates before it determine it")
+            continue
+        keep.append(i)
+        basis = np.column_stack([basis, inside / left])
+    return keep, notices
+
+
+def inverse_normal(values: np.ndarray) -> np.ndarray:
+    """Rank-based inverse normal transform (Blom 1958: c = 3/8); ties get their mean rank."""
+    import pandas as pd
+    from scipy.special import ndtri
+
+    rank = pd.Series(values).rank(method="average").to_numpy()
+    return ndtri((rank - 0.375) / (len(values) + 0.25))
