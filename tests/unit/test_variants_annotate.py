@@ -191,6 +191,17 @@ def test_databases_are_matched_by_exact_alleles(tmp_path, genome):
     assert report["with_rsid"] == 2
 
 
+def test_the_order_of_the_calls_stays_where_databases_know_some_alleles(tmp_path, genome):
+    alleles = [("C", a) for a in "AGT"] + [("CG", "C"), ("C", "CAA"), ("C", "CAT"), ("CG", "TT")]
+    rows = [("2", 7, *allele) for allele in alleles]
+    known = database(tmp_path, genome, "known", [(*row, ".", "AF=0.5") for row in rows[1::2]])
+    few = database(tmp_path, genome, "few", [(*row, ".", "AF=0.5") for row in rows[5:]])
+    out, sites, _ = run(tmp_path, genome, rows, databases={"known": known, "few": few})
+    assert list(sites.index) == [name_of(row) for row in rows]
+    assert query(out, "%CHROM:%POS:%REF:%ALT\n") == [name_of(row) for row in rows]
+    assert list(sites["database_fields"].notna()) == [False, True, False, True, False, True, True]
+
+
 def test_transcripts_that_break_gff3_are_counted_and_the_others_used(tmp_path):
     broken = gff3_lines("GX", "TX", MINUS, "-")
     last_cds = max(i for i, line in enumerate(broken) if "\tCDS\t" in line)

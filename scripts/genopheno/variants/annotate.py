@@ -74,15 +74,22 @@ def annotate(
     out_vcf = Path(out_vcf)
     out_vcf.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_vcf.parent, prefix=".annotate.") as folder:
-        sites, log = Path(folder) / "sites.0.bcf", Path(folder) / "csq.log"
-        run(*_sites_of(calls_bcf, reference, genes_gff3, phased, log), stdout=sites)
-        run(["bcftools", "index", sites])
+        bare, log = Path(folder) / "sites.0.bcf", Path(folder) / "csq.log"
+        run(*_sites_of(calls_bcf, reference, genes_gff3, phased, log), stdout=bare)
+        run(["bcftools", "index", bare])
+        columns = ",".join(["ID", *(f"INFO/{column}" for column in _columns(prepared))])
+        sites = bare
         # A lookup needs an indexed file on both sides; of sites alone they are small.
         for number, database in enumerate(prepared, start=1):
             before, sites = sites, Path(folder) / f"sites.{number}.bcf"
             run([*_lookup(database, databases[database.name]), "-o", sites, before])
             run(["bcftools", "index", sites])
-            before.unlink()
+        if prepared:
+            # Of several alleles at a position, a lookup puts those it finds first. Where all
+            # are found, the order stays: that of the calls comes back.
+            found, sites = sites, Path(folder) / "sites.bcf"
+            run([*_transfer(found, columns), "-Ob1", "-o", sites, bare])
+            run(["bcftools", "index", sites])
         assert_records(sites, name=calls_bcf, expected=records)
         transcripts = _transcripts(log.read_text(errors="replace"), genes_gff3)
         tally = write_sites(
@@ -91,9 +98,7 @@ def annotate(
 
         source = _without(_columns(prepared), calls_bcf, Path(folder) / "calls.bcf")
         vcf = Path(folder) / "annotated.vcf.gz"
-        columns = ",".join(["ID", *(f"INFO/{column}" for column in _columns(prepared))])
-        lookup = ["bcftools", "annotate", "-a", sites, "-c", columns, "--pair-logic", "exact"]
-        run([*lookup, "--threads", str(threads), "-Oz", "-o", vcf, source])
+        run([*_transfer(sites, columns), "--threads", str(threads), "-Oz", "-o", vcf, source])
         run(["bcftools", "index", "-t", vcf])
         assert_records(vcf, name=out_vcf, expected=records)
         publish(vcf, out_vcf)
@@ -136,6 +141,11 @@ def _lookup(database: Prepared, path: Path) -> list[str | Path]:
         *(["-c", ",".join(columns)] if columns else []),
         *("-m", f"+{database.name}_present", "-Ob1"),
     ]
+
+
+def _transfer(sites: Path, columns: str) -> list[str | Path]:
+    """Command that puts columns of sites onto the same sites of another file."""
+    return ["bcftools", "annotate", "-a", sites, "-c", columns, "--pair-logic", "exact"]
 
 
 def _columns(prepared: list[Prepared]) -> list[str]:
