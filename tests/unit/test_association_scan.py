@@ -360,6 +360,22 @@ def test_summary_statistics_file(cohort, tmp_path):
         assert gzip.open(tmp_path / other / "height.tsv.gz", "rt").read().splitlines() == text
 
 
+def test_statistics_of_another_engine_become_p_values(cohort, tmp_path):
+    run(cohort, build(cohort, TRAITS), tmp_path)
+    for name, degrees in (("height", 4), ("case", None)):
+        table = fields.read(tmp_path / f"{name}.parquet")
+        t = table.beta / table.standard_error
+        other = table.drop(columns="neg_log10_p_value").assign(
+            statistic=t if degrees else t**2, df=table.n - degrees if degrees else np.nan
+        )
+        results.write_results(tmp_path / "other", name, other)
+        again = fields.read(tmp_path / "other" / f"{name}.parquet")
+        same = table.test.isin(["linear", "score"])
+        np.testing.assert_allclose(
+            again.neg_log10_p_value[same], table.neg_log10_p_value[same], rtol=1e-9, atol=1e-12
+        )
+
+
 @pytest.mark.parametrize(
     ("contig", "expected"),
     [("chr1", "1"), ("22", "22"), ("chrX", "23"), ("Y", "24"), ("chrM", "25"), ("MT", "25"),

@@ -134,7 +134,8 @@ def write_results(
     Parameters
     ----------
     source : the columns of the table ``association``: a data frame, an Arrow table, or
-        the path of a Parquet file, which is read piece by piece.
+        the path of a Parquet file, which is read piece by piece. A data frame may have
+        `statistic` and `df` in place of `neg_log10_p_value` (`with_p_values`).
     """
     with TraitFiles(out_dir, trait) as out:
         if isinstance(source, (str, Path)):
@@ -142,10 +143,30 @@ def write_results(
                 out.write(_declared(pa.Table.from_batches([batch])))
             return
         if not isinstance(source, pa.Table):
+            if "statistic" in source.columns:
+                source = with_p_values(source)
             source = fields.to_arrow(source, "association")
         source = _declared(source)
         for start in range(0, max(source.num_rows, 1), ROWS):
             out.write(source.slice(start, ROWS))
+
+
+def with_p_values(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put `neg_log10_p_value` in the place of `statistic` and `df`.
+
+    The statistic is Student's t where `df` is known, else chi-squared with one degree of
+    freedom; NaN stays NaN.
+    """
+    from genopheno.association import pvalues
+
+    statistic, df = (
+        frame[name].to_numpy(dtype=float, na_value=np.nan) for name in ("statistic", "df")
+    )
+    is_t = ~np.isnan(df)
+    neg_log10_p = np.empty(len(frame))
+    neg_log10_p[is_t] = pvalues.from_t(statistic[is_t], df[is_t])
+    neg_log10_p[~is_t] = pvalues.from_chi2(statistic[~is_t])
+    return frame.drop(columns=["statistic", "df"]).assign(neg_log10_p_value=neg_log10_p)
 
 
 def _declared(table: pa.Table) -> pa.Table:
