@@ -1,0 +1,249 @@
+"""Section on population structure: components, eigenvalues, relatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from genopheno.report.blocks import (
+    Section,
+    card,
+    cards,
+    column,
+    figure,
+    grid,
+    markup_free,
+    note,
+    numbers,
+    table,
+)
+from genopheno.report.figures import bars
+from genopheno.report.read import Results, count, first
+
+MOST_LEVELS = 16
+MOST_COMPONENTS = 10
+
+
+def section(results: Results) -> Section:
+    """Principal components coloured by the groups that people declared, and relatives."""
+    part = Section(
+        "structure",
+        "Population structure",
+        "Principal components and kinship, from common variants. Components join the covariates "
+        "of every trait.",
+    )
+    components = results.table("structure/components.parquet")
+    if components is None or components.empty:
+        part.missing = results.why("structure/components.parquet") or "There are no samples."
+        return part
+    facts = results.json("structure/structure.json")
+    kinship = results.table("structure/kinship.parquet")
+    values = eigenvalues(facts)
+    part.add(
+        cards(
+            [
+                card("Samples", len(components)),
+                card("Unrelated", int(components["unrelated"].sum()), "components made on these"),
+                card(
+                    "Variants used",
+                    count(first(facts, "n_variants_components", "n_variants")),
+                ),
+                card("Pairs of relatives", None if kinship is None else _related(kinship)),
+            ],
+            small=True,
+        )
+    )
+    scores = np.vstack([np.asarray(s, dtype=float) for s in components["scores"]])
+    for said in first(facts, "notes", default=[]):
+        part.add(note(f"{str(said)[:1].upper()}{str(said)[1:]}.", "warn"))
+    part.add(_scatter(components, scores, groups(results, components["sample"]), facts))
+    part.add(grid(_scree(values), _relationships(kinship)))
+    part.add(_relatives(results, kinship, components))
+    return part
+
+
+def eigenvalues(facts: dict[str, Any]) -> list[float]:
+    found = first(facts, "eigenvalues", "components.eigenvalues", "pca.eigenvalues", default=[])
+    return (
+        [float(v) for v in found if isinstance(v, int | float)] if isinstance(found, list) else []
+    )
+
+
+def groups(results: Results, samples: pd.Series) -> dict[str, list[str]]:
+    """Group label of each sample, by every column of text with few levels.
+
+    Taken from the cohort's samples (sex, verdict) and from the phenotype table.
+    """
+    cohort = results.table("cohort/samples.parquet", ["sample", "participant", "sex", "verdict"])
+    if cohort is None:
+        return {}
+    frame = cohort.drop_duplicates("sample").set_index("sample").reindex(samples)
+    people = results.table("phenotypes/phenotypes.parquet")
+    if people is not None and "participant" in people and "participant" in frame:
+        text = [
+            c
+            for c in people.columns
+            if c != "participant"
+            and c not in frame
+            and not pd.api.types.is_numeric_dtype(people[c])
+        ]
+        people = people.drop_duplicates("participant").set_index("participant")
+        for name in text:
+            frame[name] = people[name].reindex(frame["participant"]).to_numpy()
+    found = {}
+    for name in [c for c in frame if c not in ("participant", "sex", "verdict")] + [
+        "sex",
+        "verdict",
+    ]:
+        if name not in frame:
+            continue
+        labels = frame[name].astype(object).where(frame[name].notna(), "not given").astype(str)
+        if 1 <= labels.nunique() <= MOST_LEVELS and (labels != "not given").any():
+            found[str(name)] = labels.tolist()
+    return found
+
+
+def _scatter(
+    components: pd.DataFrame,
+    scores: np.ndarray,
+    by: dict[str, list[str]],
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    held = min(scores.shape[1], MOST_COMPONENTS)
+    by = dict(by)
+    by["used for components"] = ["unrelated" if u else "relative" for u in components["unrelated"]]
+    share = [float(v) for v in first(facts, "variance_fraction", default=[])]
+    return figure(
+        "plot-pca",
+        "Principal components",
+        {
+            "samples": [markup_free(name) for name in components["sample"]],
+            "scores": [numbers(scores[:, i], 5) for i in range(held)],
+            "groups": {
+                markup_free(k): [markup_free(v) for v in labels] for k, labels in by.items()
+            },
+            "share": numbers(share[:held], 4),
+        },
+        alt="Scatter plot of two principal components, a dot per sample, coloured by group",
+        caption="Choose the components and the group that gives the colours; click an entry of the "
+        "legend to hide it.",
+        height=560,
+        draw="pca",
+        wide=True,
+    )
+
+
+def _scree(values: list[float]) -> dict[str, Any] | None:
+    if not values:
+        return None
+    values = values[:20]
+    spec = bars(
+        [f"{i + 1}" for i in range(len(values))],
+        numbers(values, 4),
+        lying=False,
+        axis="eigenvalue",
+    )
+    spec["layout"]["xaxis"]["title"] = {"text": "component"}
+    return figure(
+        "plot-scree", "Scree", spec, alt="Eigenvalue of each principal component", height=320
+    )
+
+
+def _related(kinship: pd.DataFrame) -> int:
+    return int((kinship["relationship"] != "unrelated").sum())
+
+
+def _relationships(kinship: pd.DataFrame | None) -> dict[str, Any] | None:
+    if kinship is None or kinship.empty:
+        return None
+    names = ["duplicate", "first-degree", "second-degree", "third-degree"]
+    colours = dict(zip(names, ("var:fail", "var:warn", "var:g1", "var:grey"), strict=True))
+    data = []
+    for name in names:
+        here = kinship[kinship["relationship"] == name].nlargest(3000, "kinship")
+        if here.empty:
+            continue
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": numbers(here["ibs0"], 4),
+                "y": numbers(here["kinship"], 4),
+                "text": [
+                    markup_free(f"{a} – {b}")
+                    for a, b in zip(here["sample_1"], here["sample_2"], strict=True)
+                ],
+                "hovertemplate": "<b>%{text}</b><br>kinship %{y:.3f}, IBS0 %{x:.4f}<extra></extra>",
+                "name": name,
+                "marker": {"color": colours[name], "size": 8, "opacity": 0.8},
+            }
+        )
+    layout = {
+        "xaxis": {"title": {"text": "IBS0 (opposite homozygotes)"}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": "kinship (KING-robust)"}, "range": [0, 0.52]},
+        "showlegend": True,
+        "shapes": [
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": bound,
+                "y1": bound,
+                "line": {"color": "var:line", "width": 1, "dash": "dot"},
+            }
+            for bound in (0.354, 0.177, 0.0884, 0.0442)
+        ],
+    }
+    return figure(
+        "plot-kinship",
+        "Kinship of related pairs",
+        {"data": data, "layout": layout},
+        alt="Kinship against the fraction of opposite homozygotes, a dot per related pair",
+        caption="Dotted: bounds of duplicates, first, second and third degree.",
+        height=320,
+    )
+
+
+def _relatives(
+    results: Results, kinship: pd.DataFrame | None, components: pd.DataFrame
+) -> dict[str, Any] | None:
+    if kinship is None:
+        return None
+    left_out = set(components["sample"][~components["unrelated"].astype(bool)])
+    pairs = kinship[kinship["relationship"] != "unrelated"].nlargest(500, "kinship")
+    if pairs.empty:
+        return None
+    rows = {
+        "sample_1": pairs["sample_1"].tolist(),
+        "sample_2": pairs["sample_2"].tolist(),
+        "relationship": pairs["relationship"].tolist(),
+        "kinship": numbers(pairs["kinship"], 4),
+        "ibs0": numbers(pairs["ibs0"], 4),
+        "n_variants": pairs["n_variants"].tolist(),
+        "out": [
+            ", ".join(name for name in pair if name in left_out) or "neither"
+            for pair in zip(pairs["sample_1"], pairs["sample_2"], strict=True)
+        ],
+    }
+    return table(
+        "table-relatives",
+        "Related pairs",
+        [
+            column("sample_1", "Sample", "code"),
+            column("sample_2", "Sample", "code"),
+            column("relationship", "Relationship"),
+            column("kinship", "Kinship", "num"),
+            column("ibs0", "IBS0", "num"),
+            column("n_variants", "Variants", "int"),
+            column("out", "Not in the unrelated set", "code"),
+        ],
+        rows,
+        page=10,
+        file="relatives.csv",
+        caption=f"The {len(pairs):,} closest of {_related(kinship):,} pairs."
+        if _related(kinship) > len(pairs)
+        else "",
+    )
