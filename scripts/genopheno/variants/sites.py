@@ -15,7 +15,7 @@ from genopheno.problems import fail
 from genopheno.variants.consequences import RANKS, Genes, is_compound, most_severe, parse
 from genopheno.variants.databases import Prepared
 
-ROWS = 50_000  # of a row group
+ROWS = 10_000  # of a row group
 
 
 @dataclass
