@@ -24,7 +24,6 @@ rule call:
     input:
         crams=expand("results/crams/{sample}.cram", sample=SAMPLES),
         crais=expand("results/crams/{sample}.cram.crai", sample=SAMPLES),
-        units="results/submission/units.tsv",
         regions="results/calls/shards/{shard}.bed",
         reference=GENOME,
     output:
@@ -40,12 +39,15 @@ rule call:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 1440 * attempt,
     params:
+        # Who is in it is told by the CRAMs among the inputs: the sheet itself is no input, so
+        # that a mended cell of it calls nobody again.
+        sheet=str(SETTINGS.samples),
         min_mapping_quality=SETTINGS.calling.min_mapping_quality,
         min_base_quality=SETTINGS.calling.min_base_quality,
         max_depth=SETTINGS.calling.max_depth,
     shell:
         # The CRAMs are named by the sheet: a list of thousands would not fit a command line.
-        "genopheno call --units {input.units} --cram-dir results/crams"
+        "genopheno call --samples {params.sheet:q} --cram-dir results/crams"
         " --reference {input.reference} --regions {input.regions} --output {output.bcf}"
         " --min-mapping-quality {params.min_mapping_quality}"
         " --min-base-quality {params.min_base_quality} --max-depth {params.max_depth}"
@@ -56,7 +58,6 @@ rule gather:
     input:
         shards=expand("results/calls/shards/{shard}.bcf", shard=SHARDS),
         indexes=expand("results/calls/shards/{shard}.bcf.csi", shard=SHARDS),
-        units="results/submission/units.tsv",
         reference=GENOME,
     output:
         bcf=ensure("results/calls/cohort.bcf", non_empty=True),
@@ -70,8 +71,9 @@ rule gather:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,
     params:
+        sheet=str(SETTINGS.samples),
         min_quality=SETTINGS.calling.min_quality,
     shell:
-        "genopheno gather {input.shards} --units {input.units} --reference {input.reference}"
+        "genopheno gather {input.shards} --samples {params.sheet:q} --reference {input.reference}"
         " --min-quality {params.min_quality} --output {output.bcf} --report {output.report}"
         " > {log} 2>&1"

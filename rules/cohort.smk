@@ -85,10 +85,13 @@ rule structure:
         components=SETTINGS.structure.components,
         min_allele_frequency=SETTINGS.structure.min_allele_frequency,
         max_kinship=SETTINGS.structure.max_kinship,
+        min_independent_variants=SETTINGS.structure.min_independent_variants,
     shell:
         "genopheno structure --genotypes results/cohort/genotypes"
         " --components {params.components} --min-allele-frequency {params.min_allele_frequency}"
-        " --max-kinship {params.max_kinship} --out-dir results/structure --threads {threads}"
+        " --max-kinship {params.max_kinship}"
+        " --min-independent-variants {params.min_independent_variants}"
+        " --out-dir results/structure --threads {threads}"
         " > {log} 2>&1"
 
 

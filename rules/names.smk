@@ -1,14 +1,14 @@
 # What the rules are about: settings, units, samples and traits, read once when Snakemake starts.
 try:
+    from genopheno import settings as settings_model
     from genopheno.clinical.declaration import trait_names
     from genopheno.problems import StageError
-    from genopheno.settings import limits, parse
     from genopheno.submission.sheet import read_sheet
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}. Install the package beside Snakemake: pip install .")
 
 try:
-    SETTINGS = parse(dict(config), "config")
+    SETTINGS = settings_model.parse(dict(config), "config")
     TRAITS = trait_names(SETTINGS.phenotypes)
     _units, _problems = read_sheet(SETTINGS.samples)
     if _problems:

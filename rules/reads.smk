@@ -7,9 +7,6 @@ rule align:
         fastq_2=lambda wildcards: UNITS[wildcards.sample, wildcards.unit].fastq_2,
         reference=GENOME,
         index=multiext(GENOME, ".amb", ".ann", ".bwt", ".pac", ".sa"),
-        # The receipt says the reads were checked; a new one (another sample was added)
-        # is no reason to align again.
-        receipt=ancient("results/submission/receipt.json"),
     output:
         bam=temp("results/reads/{sample}/{unit}.bam"),
         json=ensure("results/reads/{sample}/{unit}.fastp.json", non_empty=True),

@@ -17,6 +17,7 @@ rule matrices:
         samples="results/matrices/samples.parquet",
         phenotypes="results/matrices/phenotypes.parquet",
         dictionary="results/matrices/dictionary.tsv",
+        report="results/matrices/matrices.json",
     log:
         "results/logs/matrices.log",
     benchmark:
@@ -26,9 +27,12 @@ rule matrices:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,
+    params:
+        min_genotype_quality=SETTINGS.variant_qc.min_genotype_quality,
     shell:
         "genopheno matrices --vcf {input.vcf} --sites {input.sites} --samples {input.samples}"
         " --variants {input.variants} --phenotypes {input.phenotypes}"
+        " --min-genotype-quality {params.min_genotype_quality}"
         " --out-dir results/matrices > {log} 2>&1"
 
 

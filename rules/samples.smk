@@ -5,7 +5,6 @@ import json
 rule verdicts:
     input:
         metrics=expand("results/qc/{sample}/metrics.json", sample=SAMPLES),
-        units="results/submission/units.tsv",
         calls="results/calls/cohort.bcf",
     output:
         table=ensure("results/qc/samples.parquet", non_empty=True),
@@ -19,8 +18,9 @@ rule verdicts:
         mem_mb=2000,
         runtime=120,
     params:
-        limits=json.dumps(limits(SETTINGS), sort_keys=True),
+        sheet=str(SETTINGS.samples),
+        limits=json.dumps(settings_model.limits(SETTINGS), sort_keys=True),
     shell:
-        "genopheno verdicts --units {input.units} --qc-dir results/qc --calls {input.calls}"
+        "genopheno verdicts --samples {params.sheet:q} --qc-dir results/qc --calls {input.calls}"
         " --limits {params.limits:q} --output {output.table} --tsv {output.tsv}"
         " --multiqc {output.multiqc} > {log} 2>&1"

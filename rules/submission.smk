@@ -1,6 +1,8 @@
 # What labs handed in: checked, and brought into one form.
 
 
+# First of all, so that faults show at once. No step that works on the submission waits for
+# it: each verifies what it reads, and a receipt made anew runs nothing again.
 rule receive:
     input:
         sheet=SETTINGS.samples,
@@ -13,6 +15,7 @@ rule receive:
         units="results/submission/units.tsv",
     log:
         "results/logs/receive.log",
+    priority: 100
     conda:
         "../envs/python.yaml"
     threads: 8
@@ -20,10 +23,14 @@ rule receive:
         mem_mb=2000,
         runtime=600,
     params:
-        databases=[f"--database {name}={SETTINGS.databases[name].file}" for name in DATABASES],
+        databases=[
+            word
+            for name in DATABASES
+            for word in ("--database", f"{name}={SETTINGS.databases[name].file}")
+        ],
     shell:
         "genopheno receive --samples {input.sheet:q} --fasta {input.fasta:q}"
-        " --genes {input.genes:q} {params.databases} --jobs {threads}"
+        " --genes {input.genes:q} {params.databases:q} --jobs {threads}"
         " --receipt {output.receipt} --units {output.units} > {log} 2>&1"
 
 
@@ -31,7 +38,6 @@ rule reference:
     input:
         fasta=SETTINGS.reference.fasta,
         genes=SETTINGS.reference.genes,
-        receipt=ancient("results/submission/receipt.json"),
     output:
         fasta=ensure(GENOME, non_empty=True),
         fai=ensure(GENOME + ".fai", non_empty=True),
@@ -69,7 +75,6 @@ rule database:
         vcf=lambda wildcards: SETTINGS.databases[wildcards.database].file,
         fasta=GENOME,
         fai=GENOME + ".fai",
-        receipt=ancient("results/submission/receipt.json"),
     output:
         vcf="results/reference/databases/{database}.vcf.gz",
         index="results/reference/databases/{database}.vcf.gz.tbi",

@@ -6,7 +6,7 @@ import json
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -130,12 +130,12 @@ def run(
     directory: Directory = Path(),
     config: ConfigFile = Path("config/config.yaml"),
     cores: Annotated[
-        Optional[int], typer.Option("--cores", "-c", help="Cores to use.", show_default="all")
+        int | None, typer.Option("--cores", "-c", help="Cores to use.", show_default="all")
     ] = None,
     profile: Annotated[
         str, typer.Option(help="Snakemake profile: default, slurm, or a folder of your own.")
     ] = "default",
-    until: Annotated[Optional[str], typer.Option(help="Stop after this rule.")] = None,
+    until: Annotated[str | None, typer.Option(help="Stop after this rule.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show what would run, and why.")
     ] = False,
@@ -164,9 +164,7 @@ def run(
 
 
 @app.command(rich_help_panel=PROJECT)
-def status(
-    directory: Directory = Path(), config: ConfigFile = Path("config/config.yaml")
-) -> None:
+def status(directory: Directory = Path(), config: ConfigFile = Path("config/config.yaml")) -> None:
     """Show where a project stands: stages done and left, and the verdict of each sample."""
     from genopheno.project import in_project
     from genopheno.runner import Workflow
@@ -180,14 +178,32 @@ def demo(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to make.")] = Path(
         "genopheno-demo"
     ),
-    cores: Annotated[Optional[int], typer.Option("--cores", "-c", help="Cores to use.")] = None,
+    cores: Annotated[int | None, typer.Option("--cores", "-c", help="Cores to use.")] = None,
     people: Annotated[int, typer.Option(help="People to simulate.", min=40)] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 20,
 ) -> None:
     """Simulate a small cohort, run everything on it, and compare with what was planted."""
-    from genopheno.demo.show import run_demo
+    from genopheno.console import console, show_demo
+    from genopheno.demo.compare import all_found, compare
+    from genopheno.demo.project import simulate
+    from genopheno.project import in_project
+    from genopheno.runner import Workflow
 
-    raise typer.Exit(run_demo(directory, cores=cores, people=people, seed=seed))
+    if not (directory / "planted.json").exists():
+        console.print(f"Simulating {people} people into [bold]{directory}[/bold] ...")
+        simulate(directory, people=people, seed=seed)
+    with in_project(directory):
+        # Many small units: one thread each is faster than several.
+        options = ["--set-threads", "align=1", "mark_duplicates=1", "read_qc=1"]
+        code = Workflow(Path("config/config.yaml"), cores=cores).run(
+            until=None, dry_run=False, extra=options
+        )
+    if code:
+        raise typer.Exit(code)
+    rows = compare(directory)
+    show_demo(rows)
+    console.print(f"\nReport: [bold]{(directory / 'results/report/report.html').resolve()}[/bold]")
+    raise typer.Exit(0 if all_found(rows) else 1)
 
 
 # --- Stages ----------------------------------------------------------------------------
@@ -201,7 +217,7 @@ def receive(
     receipt: Annotated[Path, typer.Option(help="Receipt to write (JSON).")],
     units: Annotated[Path, typer.Option(help="Normalised sheet to write (TSV).")],
     database: Annotated[
-        Optional[list[str]], typer.Option(metavar="NAME=VCF", help="Site database; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME=VCF", help="Site database; repeatable.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Files read side by side.")] = 2,
 ) -> None:
@@ -236,7 +252,7 @@ def database(
     vcf: Annotated[Path, InFile],
     reference: Annotated[Path, InFile],
     output: Annotated[Path, typer.Option(help="VCF to write (.vcf.gz; an index beside it).")],
-    field: Annotated[Optional[list[str]], typer.Option(help="INFO field to keep.")] = None,
+    field: Annotated[list[str] | None, typer.Option(help="INFO field to keep.")] = None,
     rsid: Annotated[bool, typer.Option(help="Take the ID column as rsid.")] = False,
 ) -> None:
     """Normalise a site database: split, left-align, check against the reference, index."""
@@ -263,8 +279,11 @@ def align(
     threads: Threads = 1,
 ) -> None:
     """Read QC, trimming and alignment of one sequencing unit (fastp, bwa mem)."""
+    from genopheno.project import CACHE
     from genopheno.reads.align import align as stage
+    from genopheno.submission.receive import verify_pair
 
+    verify_pair(fastq_1, fastq_2, CACHE)
     stage(
         fastq_1,
         fastq_2,
@@ -341,15 +360,18 @@ def shards(
     write_shards(fai, number, out_dir)
 
 
-def _samples(units: Path) -> list[str]:
-    from genopheno.submission.sheet import read_units
+def _samples(sheet: Path) -> list[str]:
+    from genopheno.submission.sheet import read_sheet
 
-    return list(dict.fromkeys(unit.sample for unit in read_units(units)))
+    units, problems = read_sheet(sheet)
+    if problems:
+        raise StageError(*problems)
+    return list(dict.fromkeys(unit.sample for unit in units))
 
 
 @app.command(rich_help_panel=STAGES)
 def call(
-    units: Annotated[Path, InFile],
+    samples: Annotated[Path, typer.Option(exists=True, help="Sample sheet.")],
     cram_dir: Annotated[Path, typer.Option(exists=True, file_okay=False)],
     reference: Annotated[Path, InFile],
     regions: Annotated[Path, InFile],
@@ -362,7 +384,7 @@ def call(
     from genopheno.variants.calling import call as stage
 
     stage(
-        [cram_dir / f"{sample}.cram" for sample in _samples(units)],
+        [cram_dir / f"{sample}.cram" for sample in _samples(samples)],
         reference=reference,
         regions=regions,
         out_bcf=output,
@@ -375,7 +397,7 @@ def call(
 @app.command(rich_help_panel=STAGES)
 def gather(
     shards: Annotated[list[Path], typer.Argument(exists=True, help="Shards, in order.")],
-    units: Annotated[Path, InFile],
+    samples: Annotated[Path, typer.Option(exists=True, help="Sample sheet.")],
     reference: Annotated[Path, InFile],
     output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
     report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
@@ -387,7 +409,7 @@ def gather(
     stage(
         shards,
         reference=reference,
-        samples=_samples(units),
+        samples=_samples(samples),
         out_bcf=output,
         min_quality=min_quality,
         report=report,
@@ -403,7 +425,7 @@ def annotate(
     sites: Annotated[Path, typer.Option(help="Table of sites to write (Parquet).")],
     report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
     database: Annotated[
-        Optional[list[str]], typer.Option(metavar="NAME=VCF", help="Prepared site database.")
+        list[str] | None, typer.Option(metavar="NAME=VCF", help="Prepared site database.")
     ] = None,
 ) -> None:
     """Consequences on genes (bcftools csq) and fields of site databases."""
@@ -422,7 +444,7 @@ def annotate(
 
 @app.command(rich_help_panel=STAGES)
 def verdicts(
-    units: Annotated[Path, InFile],
+    samples: Annotated[Path, typer.Option(exists=True, help="Sample sheet.")],
     qc_dir: Annotated[Path, typer.Option(exists=True, file_okay=False)],
     calls: Annotated[Path, InFile],
     limits: Annotated[str, typer.Option(help="Bounds per measure, as JSON.")],
@@ -434,7 +456,7 @@ def verdicts(
     from genopheno.samples.table import write
 
     write(
-        [qc_dir / sample / "metrics.json" for sample in _samples(units)],
+        [qc_dir / sample / "metrics.json" for sample in _samples(samples)],
         cohort_bcf=calls,
         limits=json.loads(limits),
         parquet=output,
@@ -450,7 +472,7 @@ def phenotypes(
     units: Annotated[Path, InFile],
     output: Annotated[Path, typer.Option(help="Table to write (Parquet).")],
     traits: Annotated[Path, typer.Option(help="Declared traits with counts, to write (JSON).")],
-    group: Annotated[Optional[list[str]], typer.Option(help="Column to group by.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="Column to group by.")] = None,
 ) -> None:
     """Read participants and declared traits into one typed table."""
     from genopheno.clinical import check as checks
@@ -515,6 +537,7 @@ def structure(
     components: Annotated[int, typer.Option()] = 10,
     min_allele_frequency: Annotated[float, typer.Option()] = 0.05,
     max_kinship: Annotated[float, typer.Option()] = 0.0884,
+    min_independent_variants: Annotated[int, typer.Option()] = 1000,
     threads: Threads = 1,
 ) -> None:
     """Kinship (KING), the unrelated set, and principal components."""
@@ -527,6 +550,7 @@ def structure(
         components=components,
         min_allele_frequency=min_allele_frequency,
         max_kinship=max_kinship,
+        min_independent_variants=min_independent_variants,
     )
 
 
@@ -545,9 +569,9 @@ def associate(
     phenotypes: Annotated[Path, InFile],
     traits: Annotated[Path, InFile],
     out_dir: Annotated[Path, typer.Option()],
-    cohort: Annotated[Optional[Path], typer.Option(help="Hail matrix, for --engine hail.")] = None,
-    variants: Annotated[Optional[Path], typer.Option(help="Table of variants, for rsids.")] = None,
-    components: Annotated[Optional[Path], typer.Option(help="Principal components.")] = None,
+    cohort: Annotated[Path | None, typer.Option(help="Hail matrix, for --engine hail.")] = None,
+    variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsids.")] = None,
+    components: Annotated[Path | None, typer.Option(help="Principal components.")] = None,
     n_components: Annotated[int, typer.Option(help="How many join the covariates.")] = 0,
     relatives: Annotated[Relatives, typer.Option()] = Relatives.drop,
     min_allele_count: Annotated[int, typer.Option()] = 10,
@@ -558,17 +582,34 @@ def associate(
     memory: Memory = 4000,
 ) -> None:
     """Test every variant against every trait, in one scan."""
-    _limit_threads(threads)
-    from genopheno.association.stage import associate as stage
+    _limit_threads(1)  # the scan has its own workers
+    from genopheno.engines import associate as stage
 
-    stage(**{k: v for k, v in locals().items() if k != "stage"})  # replaced below
+    stage(
+        engine=engine.value,
+        genotypes=genotypes,
+        samples=samples,
+        phenotypes=phenotypes,
+        traits=traits,
+        out_dir=out_dir,
+        cohort=cohort,
+        variants=variants,
+        components=components,
+        n_components=n_components,
+        relatives=relatives.value,
+        min_allele_count=min_allele_count,
+        firth_below=firth_below,
+        exact_firth_below=exact_firth_below,
+        threads=threads,
+        memory_mb=memory,
+    )
 
 
 @app.command(rich_help_panel=STAGES)
 def summarise(
     cohort: Annotated[Path, typer.Option(exists=True, help="Hail matrix of the cohort.")],
     out_dir: Annotated[Path, typer.Option()],
-    group: Annotated[Optional[list[str]], typer.Option(help="Column to group by.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="Column to group by.")] = None,
     threads: Threads = 1,
     memory: Memory = 4000,
 ) -> None:
@@ -586,6 +627,7 @@ def matrices(
     variants: Annotated[Path, InFile],
     phenotypes: Annotated[Path, InFile],
     out_dir: Annotated[Path, typer.Option()],
+    min_genotype_quality: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Write the annotated matrices that researchers download."""
     from genopheno.variants.matrices import matrices as stage
@@ -597,6 +639,7 @@ def matrices(
         cohort_variants_parquet=variants,
         phenotypes_parquet=phenotypes,
         out_dir=out_dir,
+        min_genotype_quality=min_genotype_quality,
     )
 
 

@@ -25,3 +25,14 @@ def show_problems(problems: Sequence[Problem]) -> None:
             stderr.print(f"    [dim]{escape(problem.mend)}[/dim]")
     count = len(problems)
     stderr.print(f"\n[bold]{count} problem{'s' if count > 1 else ''}.[/bold]")
+
+
+def show_demo(rows: Sequence[dict]) -> None:
+    """Print what the demo planted beside what was found."""
+    from rich.table import Table
+
+    table = Table("planted", "found", "", box=None, header_style="bold", padding=(0, 2))
+    for row in rows:
+        mark = "[green]yes[/green]" if row["ok"] else "[red]NO[/red]"
+        table.add_row(escape(row["planted"]), escape(row["found"]), mark)
+    console.print(table)

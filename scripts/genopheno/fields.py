@@ -123,7 +123,7 @@ call_rate     | float64 |       | fraction of called genotypes over the cohort's
 n_het         | int64   | sites | heterozygous calls
 n_hom_var     | int64   | sites | homozygous alternate calls
 n_singleton   | int64   | sites | alternate alleles seen in this sample alone
-r_ti_tv       | float64 |       | transitions over transversions
+r_ti_tv       | float64 |       | alternate alleles: transitions over transversions
 r_het_hom_var | float64 |       | heterozygous over homozygous alternate calls
 """,
 )
@@ -204,7 +204,7 @@ MATRIX_GENOTYPES = _table(
     "controlled",
     VARIANT
     + """
-dosages | list<int8> | alleles | alternate alleles per sample (0, 1, 2; 0 or 1 where the call is haploid; -1 missing), samples in the order of the schema metadata key 'samples'
+dosages | list<int8> | alleles | alternate alleles per sample (0, 1, 2; haploid 0, 1; -1 missing), samples in the order of the schema metadata key 'samples'
 """,
 )
 

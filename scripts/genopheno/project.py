@@ -109,4 +109,7 @@ def check_project(
     if not quiet:
         for note in [*received.notes, *notes]:
             stderr.print(f"note: {note}", markup=False)
-    return [*received.problems, *problems]
+    found = [*received.problems, *problems]
+    if not found:
+        receive.remember(received)
+    return found

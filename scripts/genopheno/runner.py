@@ -36,15 +36,15 @@ class Progress:
     started: Counter = field(default_factory=Counter)
     done: Counter = field(default_factory=Counter)
     failed: list[tuple[str, list[str]]] = field(default_factory=list)
-    _counting: bool = False
+    counting: bool = False
 
     def read(self, line: str) -> None:
         """Take one line of Snakemake's output."""
         if line.startswith("Job stats:"):
-            self._counting, self.total = True, Counter()
-        elif self._counting:
+            self.counting, self.total = True, Counter()
+        elif self.counting:
             if not line.strip():
-                self._counting = False
+                self.counting = False
             elif match := _COUNTED.match(line):
                 self.total[match[1]] = int(match[2])
         elif match := _STARTED.match(line):
@@ -260,7 +260,8 @@ class Display:
             self._line()
 
     def update(self) -> None:
-        if not self.live and self.progress.total and time.monotonic() - self.said > self.EVERY:
+        ready = self.progress.total and not self.progress.counting
+        if not self.live and ready and time.monotonic() - self.said > self.EVERY:
             self._line()
 
     def _clock(self) -> str:

@@ -1,6 +1,6 @@
-"""What is printed from the settings model: commented config.yaml, JSON Schema, documentation.
+"""What is printed from the settings model: commented config.yaml, JSON Schema, docs.
 
-``python -m genopheno.schema`` rewrites the three files of the checkout; a test holds them true.
+``python -m genopheno.schema`` rewrites the files of the checkout; a test holds them true.
 """
 
 from __future__ import annotations
@@ -146,10 +146,30 @@ def config_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
+def columns_markdown() -> str:
+    """Every published table and column, for the documentation."""
+    from genopheno.fields import TABLES
+
+    lines = [
+        "# Columns",
+        "",
+        "Printed from the registry (`genopheno.fields`). Missing is null in Parquet, `NA` in",
+        "summary statistics, empty elsewhere. Tier `controlled`: one row or value per person.",
+    ]
+    for table, columns in TABLES.items():
+        lines += ["", f"## {table}", "", "| column | type | unit | tier | meaning |"]
+        lines += ["|---|---|---|---|---|"]
+        lines += [
+            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {f.description} |" for f in columns
+        ]
+    return "\n".join(lines) + "\n"
+
+
 FILES = {
     "config/config.yaml": config_yaml,
     "config/schemas/config.schema.json": config_schema,
     "docs/configuration.md": config_markdown,
+    "docs/columns.md": columns_markdown,
 }
 
 

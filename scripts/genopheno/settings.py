@@ -109,6 +109,9 @@ class Structure(Section):
     max_kinship: float = 0.0884
     """Pairs above this KING kinship are relatives: one of them leaves the unrelated set
     (0.354 duplicates, 0.177 first, 0.0884 second, 0.0442 third degree)."""
+    min_independent_variants: Annotated[int, Field(ge=0)] = 1000
+    """Kinship from a short stretch of the genome says little about people: with fewer variants
+    50 kb apart than this, pairs are reported and nobody is dropped. 0: always drop."""
 
 
 class Association(Section):

@@ -61,9 +61,7 @@ def show_samples() -> None:
     for row in rows[:SHOWN]:
         colour = colours.get(row["verdict"])
         verdict = f"[{colour}]{row['verdict']}[/{colour}]" if colour else row["verdict"]
-        table.add_row(
-            row["sample"], row["reads"], row["cram"], row["qc"], verdict, row["reasons"]
-        )
+        table.add_row(row["sample"], row["reads"], row["cram"], row["qc"], verdict, row["reasons"])
     console.print(table)
     if len(rows) > SHOWN:
         console.print(f"... and {len(rows) - SHOWN} more; all of them: results/qc/samples.tsv")

@@ -130,6 +130,26 @@ def check(
     return received
 
 
+def verify_pair(fastq_1: str | Path, fastq_2: str | Path, cache: Path | None = None) -> None:
+    """Verify one pair of FASTQ files, unless the cache says it was found sound before.
+
+    For a step that is about to use them: it must not rely on an earlier check of other bytes.
+
+    Raises
+    ------
+    StageError : every fault of the two files.
+    """
+    task = _Task("pair", (str(fastq_1), str(fastq_2)))
+    _, result = _run([task], cache, 1, None)[task]
+    given = dict(zip(("fastq_1", "fastq_2"), task.given, strict=True))
+    found = [
+        Problem(code, given[column], None, None, what, mend)
+        for column, code, what, mend in result["faults"]
+    ]
+    if found:
+        raise StageError(*found)
+
+
 def _pairs(units: list[Unit], problems: Iterable[Problem]) -> Iterator[_Task]:
     """The FASTQ files to be read; those that the sheet's check refused are left out."""
     refused = {(p.row, p.column) for p in problems if p.column in ("fastq_1", "fastq_2")}

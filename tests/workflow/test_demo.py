@@ -1,0 +1,144 @@
+"""The demo, as a newcomer runs it, and what runs again after a change."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from genopheno import fields
+from genopheno.demo.compare import compare
+from genopheno.runner import Progress
+
+pytestmark = pytest.mark.slow
+
+BEFORE_THE_JOIN = {
+    "receive", "reference", "bwa_index", "database", "align", "mark_duplicates", "read_qc",
+    "shards", "call", "gather", "annotate", "verdicts",
+}  # fmt: skip
+
+
+def planned(genopheno, project: Path) -> Counter:
+    """Jobs that the next run would do, by rule."""
+    progress = Progress()
+    for line in genopheno("run", "--dry-run", cwd=project).stdout.splitlines():
+        progress.read(line)
+    return +Counter({k: n for k, n in progress.total.items() if k not in ("total", "all")})
+
+
+@pytest.fixture
+def project(demo: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of the finished demo, to change; Snakemake's memory of it is copied too."""
+    return Path(shutil.copytree(demo[0], tmp_path / "project"))
+
+
+def test_the_demo_ends_with_the_path_of_its_report(demo: tuple[Path, str]) -> None:
+    folder, said = demo
+    assert said.strip().splitlines()[-1].endswith("results/report/report.html")
+    assert (folder / "results/report/report.html").stat().st_size > 1_000_000
+    assert (folder / "results/report/multiqc.html").exists()
+
+
+def test_what_was_planted_is_found(demo: tuple[Path, str]) -> None:
+    rows = compare(demo[0])
+    assert rows and all(row["ok"] for row in rows), rows
+
+
+def test_the_bad_sample_is_failed_with_its_reason_and_left_out(demo: tuple[Path, str]) -> None:
+    planted = json.loads((demo[0] / "planted.json").read_text())
+    verdicts = fields.read(demo[0] / "results/qc/samples.parquet").set_index("sample")
+    bad = verdicts.loc[planted["bad_sample"]]
+    assert bad["verdict"] == "fail"
+    assert "mapped" in bad["reasons"] and "coverage" in bad["reasons"]
+    assert list(verdicts.index[verdicts["verdict"] == "fail"]) == [planted["bad_sample"]]
+    design = fields.read(demo[0] / "results/association/design.parquet")
+    assert planted["bad_sample"] not in set(design["sample"])
+
+
+@pytest.mark.parametrize(
+    ("path", "table"),
+    [
+        ("qc/samples.parquet", "sample_qc"),
+        ("annotated/sites.parquet", "sites"),
+        ("cohort/samples.parquet", "cohort_samples"),
+        ("cohort/variants.parquet", "cohort_variants"),
+        ("structure/components.parquet", "components"),
+        ("structure/kinship.parquet", "kinship"),
+        ("association/ldl.parquet", "association"),
+        ("matrices/sites.parquet", "matrix_sites"),
+        ("matrices/genotypes.parquet", "matrix_genotypes"),
+    ],
+)
+def test_every_table_has_the_registry_s_columns(
+    demo: tuple[Path, str], path: str, table: str
+) -> None:
+    import pyarrow.parquet as pq
+
+    found = pq.read_schema(demo[0] / "results" / path)
+    assert found.remove_metadata().names == fields.names(table)
+    assert found.types == fields.schema(table).types
+
+
+def test_a_finished_run_followed_by_another_does_nothing(demo, genopheno) -> None:
+    said = genopheno("run", cwd=demo[0]).stdout
+    assert "Nothing to be done" in said
+
+
+def test_a_changed_phenotype_value_runs_the_join_and_what_follows(project, genopheno) -> None:
+    path = project / "config/participants.csv"
+    with open(path, newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    rows[5]["age"] = str(float(rows[5]["age"]) + 1)
+    with open(path, "w", newline="") as handle:
+        writer = csv.DictWriter(handle, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    plan = planned(genopheno, project)
+    assert plan["phenotypes"] == plan["join"] == plan["associate"] == plan["report"] == 1
+    assert not BEFORE_THE_JOIN & set(plan), plan
+    said = genopheno("run", cwd=project).stdout
+    assert f"{sum(plan.values()) + 1} jobs" in said  # with the target
+    assert not planned(genopheno, project)
+
+
+def test_an_added_sample_aligns_no_finished_one_again(project, genopheno) -> None:
+    planted = json.loads((project / "planted.json").read_text())
+    sheet = project / "config/samples.csv"
+    with open(sheet, newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    row = dict(next(row for row in rows if row["sample"] != planted["bad_sample"]))
+    for end in ("fastq_1", "fastq_2"):
+        copy = f"reads/added_{end}.fastq.gz"
+        shutil.copyfile(project / row[end], project / copy)
+        row[end] = copy
+    row["sample"] = "added"
+    with open(sheet, "a", newline="") as handle:
+        csv.DictWriter(handle, rows[0]).writerow(row)
+    plan = planned(genopheno, project)
+    assert plan["align"] == plan["mark_duplicates"] == plan["read_qc"] == 1
+    assert not {"reference", "bwa_index", "database", "shards"} & set(plan), plan
+    said = genopheno("run", "--until", "read_qc", cwd=project).stdout
+    assert "Done" in said
+    plan = planned(genopheno, project)
+    assert not {"align", "mark_duplicates", "read_qc"} & set(plan), plan
+    assert plan["call"] == 2
+
+
+def test_status_counts_steps_and_names_the_failed_sample(demo, genopheno) -> None:
+    said = genopheno("status", cwd=demo[0]).stdout
+    planted = json.loads((demo[0] / "planted.json").read_text())
+    assert "align" in said and planted["bad_sample"] in said and "fail" in said
+
+
+def test_the_plain_snakemake_command_finds_nothing_to_do(demo) -> None:
+    from tests.workflow.conftest import command
+
+    root = Path(__file__).resolve().parents[2]
+    said = command(
+        "snakemake", "--snakefile", root / "workflow/Snakefile", "--cores", "2", cwd=demo[0]
+    )
+    assert "Nothing to be done" in said.stdout
