@@ -34,7 +34,7 @@ class Project:
 
 
 def make(folder: Path, vcf: Path, sex: dict[str, str], group: dict[str, str]) -> Project:
-    """Write inputs for every sample of `vcf`: person ``P<i>``, a quantitative and a binary trait."""
+    """Write inputs for every sample of `vcf`: person ``P<i>``, two traits."""
     folder.mkdir(parents=True, exist_ok=True)
     samples = tools.run(["bcftools", "query", "-l", vcf]).split()
     people = [f"P{i}" for i in range(len(samples))]
@@ -52,7 +52,7 @@ def make(folder: Path, vcf: Path, sex: dict[str, str], group: dict[str, str]) ->
             "fastq_2": "b",
         }
     )
-    verdicts = pd.DataFrame({name: None for name in fields.names("sample_qc")}, index=range(len(samples)))
+    verdicts = pd.DataFrame(dict.fromkeys(fields.names("sample_qc")), index=range(len(samples)))
     verdicts["sample"], verdicts["participant"] = samples, people
     verdicts["verdict"], verdicts["reasons"] = "pass", ""
     verdicts["mean_coverage"] = 30.0
@@ -67,7 +67,9 @@ def make(folder: Path, vcf: Path, sex: dict[str, str], group: dict[str, str]) ->
         }
     )
     columns = "%CHROM\t%POS\t%REF\t%ALT\t%ID\t%QUAL\t%FILTER\n"
-    rows = [r.split("\t") for r in tools.run(["bcftools", "query", "-f", columns, vcf]).splitlines()]
+    rows = [
+        r.split("\t") for r in tools.run(["bcftools", "query", "-f", columns, vcf]).splitlines()
+    ]
     named = ["contig", "position", "reference", "alternate", "rsid", "quality", "filters"]
     sites = pd.DataFrame(rows, columns=named).replace(".", None)
     sites["position"] = sites["position"].astype(int)

@@ -214,9 +214,9 @@ def drop_poor_genotypes(mt: hl.MatrixTable, minimum: int, vcf: str | Path) -> hl
             "Call with GQ, or set variant_qc.min_genotype_quality to 0",
         )
     quality = mt.GQ
-    poor = hl.is_defined(mt.GT) & hl.coalesce(quality < minimum, False)
-    mt = mt.annotate_rows(n_poor_genotypes=hl.agg.count_where(poor))
-    return mt.annotate_entries(GT=hl.or_missing(~poor, mt.GT))
+    mt = mt.annotate_entries(poor=hl.is_defined(mt.GT) & hl.coalesce(quality < minimum, False))
+    mt = mt.annotate_rows(n_poor_genotypes=hl.agg.count_where(mt.poor))
+    return mt.transmute_entries(GT=hl.or_missing(~mt.poor, mt.GT))
 
 
 def judge_variants(

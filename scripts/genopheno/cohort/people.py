@@ -98,9 +98,10 @@ def select(
     )
     best = ranked.drop_duplicates("participant").set_index("participant")["sample"]
     second = ~failed & (frame["participant"].map(best) != frame["sample"])
-    frame.loc[second, "dropped"] = "second sample of the person; kept: " + frame["participant"].map(
-        best
-    )
+    for i in frame.index[second]:
+        frame.loc[i, "dropped"] = (
+            f"second sample of the person; kept: {best[frame.loc[i, 'participant']]}"
+        )
     kept = frame[frame["dropped"].isna()].reset_index(drop=True)
     if kept.empty:
         problems.add(

@@ -31,6 +31,7 @@ from genopheno.problems import fail
 if TYPE_CHECKING:
     import hail as hl
 
+TOLERANCE = 1e-10  # of a Newton step; Hail's own 1e-6 shows in the sixth digit
 BinaryTest = Literal["score-firth", "score", "firth", "wald"]
 
 
@@ -92,12 +93,13 @@ def run(
             if trait.get("reason") is not None:
                 continue
             part = people_of(columns, trait["name"], trait["covariates"])
-            ready = annotate(mt, part, min_allele_count)
-            if trait["type"] == "binary":
+            binary = trait["type"] == "binary"
+            ready = annotate(mt, part, min_allele_count, binary=binary)
+            if binary:
                 found = logistic(ready, part, binary_test, firth_below, tmp_dir)
             else:
                 found = linear(ready, part, tmp_dir)
-            yield trait["name"], as_association(found, trait["type"] == "binary")
+            yield trait["name"], as_association(found, binary)
 
 
 def people_of(columns: pd.DataFrame, trait: str, covariates: list[str]) -> pd.DataFrame:
@@ -107,7 +109,9 @@ def people_of(columns: pd.DataFrame, trait: str, covariates: list[str]) -> pd.Da
     return part.set_axis(["sample", "y", *(f"x{i}" for i in range(len(covariates)))], axis=1)
 
 
-def annotate(mt: hl.MatrixTable, part: pd.DataFrame, min_allele_count: int) -> hl.MatrixTable:
+def annotate(
+    mt: hl.MatrixTable, part: pd.DataFrame, min_allele_count: int, *, binary: bool
+) -> hl.MatrixTable:
     """The trait's people with `y`, covariates `c` and null residual `r`; rows with counts.
 
     Haploid genotypes count twice, as in the PLINK fileset.
@@ -116,7 +120,6 @@ def annotate(mt: hl.MatrixTable, part: pd.DataFrame, min_allele_count: int) -> h
 
     y = part["y"].to_numpy()
     x = np.column_stack([np.ones(len(part)), part.iloc[:, 2:].to_numpy()])
-    binary = bool(np.isin(y, (0, 1)).all())
     residual = y - (_null_probabilities(x, y) if binary else 0)
     kind = hl.tstruct(y=hl.tfloat64, c=hl.tarray(hl.tfloat64), r=hl.tfloat64)
     rows = {
@@ -131,13 +134,13 @@ def annotate(mt: hl.MatrixTable, part: pd.DataFrame, min_allele_count: int) -> h
     )
     called = hl.is_defined(mt.x)
     mt = mt.annotate_rows(
-        n=hl.agg.count_where(called),
+        n_called=hl.agg.count_where(called),
         n_cases=hl.agg.count_where(called & (mt.y == 1)),
         alleles_x=hl.agg.sum(mt.x),
         score_x=hl.agg.sum(mt.x * mt.r),
         score_1=hl.agg.filter(called, hl.agg.sum(mt.r)),
     )
-    minor = hl.min(mt.alleles_x, 2 * mt.n - mt.alleles_x)
+    minor = hl.min(mt.alleles_x, 2 * mt.n_called - mt.alleles_x)
     return mt.filter_rows((minor >= min_allele_count) & (minor > 0))
 
 
@@ -148,7 +151,7 @@ CARRIED = [
     "reference",
     "alternate",
     "rsid",
-    "n",
+    "n_called",
     "n_cases",
     "alleles_x",
     "score_x",
@@ -201,13 +204,18 @@ def _logistic(mt: hl.MatrixTable, test: str, k: int, tmp_dir: Path) -> pd.DataFr
     import hail as hl
 
     table = hl.logistic_regression_rows(
-        test=test, y=mt.y, x=mt.x, covariates=_covariates(mt, k), pass_through=CARRIED
+        test=test,
+        y=mt.y,
+        x=mt.x,
+        covariates=_covariates(mt, k),
+        pass_through=CARRIED,
+        tolerance=TOLERANCE,
     )
     if test == "score":
         frame = _collect(table, ["chi_sq_stat", "p_value"], tmp_dir)
         chi2 = frame["chi_sq_stat"]
         # Missing genotypes are the mean, and residuals sum to 0 over all people.
-        score = frame["score_x"] - frame["alleles_x"] / frame["n"] * frame["score_1"]
+        score = frame["score_x"] - frame["alleles_x"] / frame["n_called"] * frame["score_1"]
         frame["beta"] = (chi2 / score).where(score != 0)
         frame["converged"] = chi2.notna()
     else:
@@ -264,7 +272,8 @@ def _null_probabilities(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     beta = np.zeros(x.shape[1])
     for _ in range(50):
         mu = 1 / (1 + np.exp(-(x @ beta)))
-        step = np.linalg.solve(x.T @ (x * (mu * (1 - mu))[:, None]), x.T @ (y - mu))
+        information = x.T @ (x * (mu * (1 - mu))[:, None])
+        step = np.linalg.lstsq(information, x.T @ (y - mu), rcond=None)[0]
         beta += step
         if np.abs(step).max() < 1e-10:
             break
@@ -281,14 +290,14 @@ def as_association(frame: pd.DataFrame, binary: bool) -> pd.DataFrame:
             "other_allele": frame["reference"],
             "beta": frame["beta"],
             "standard_error": frame["standard_error"],
-            "effect_allele_frequency": frame["alleles_x"] / (2 * frame["n"]),
+            "effect_allele_frequency": frame["alleles_x"] / (2 * frame["n_called"]),
             "statistic": frame["statistic"],
             "df": frame["df"],
             "variant_id": frame["variant_id"],
             "rsid": frame["rsid"],
-            "n": frame["n"].astype("int32"),
+            "n": frame["n_called"].astype("int32"),
             "n_cases": frame["n_cases"] if binary else None,
-            "n_controls": frame["n"] - frame["n_cases"] if binary else None,
+            "n_controls": frame["n_called"] - frame["n_cases"] if binary else None,
             "test": frame["test"],
             "converged": frame["converged"].astype(bool),
         }

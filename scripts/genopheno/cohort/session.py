@@ -64,7 +64,7 @@ def hail_session(
     memory_mb : what the whole process may use (MiB). A fifth, at least 768 MiB, is left to
         Python and to memory that Java takes outside its heap.
     threads : cores of a local Spark; not used with a cluster.
-    log : Hail's log file; None: ``<tmp_dir>.log``, which is kept only if the stage fails.
+    log : Hail's log file; None: ``<tmp_dir>.log``, which is kept only if Hail fails.
     small : little data: compile quickly rather than well (see `SMALL`).
     spark_conf : further Spark properties; they win over the ones set here.
 
@@ -128,14 +128,15 @@ def hail_session(
             yield hl
         except hl.utils.java.FatalError as error:
             summary = str(error).rpartition("Error summary: ")[2] or str(error)
+            keep_log = True
             raise fail(
                 "hail-failed", log, summary.strip(), "Mend the input it names; the log has details"
             ) from error
         finally:
             _stop(hl)
             shutil.rmtree(tmp_dir, ignore_errors=True)
-        if not keep_log:
-            log.unlink(missing_ok=True)
+            if not keep_log:
+                log.unlink(missing_ok=True)
 
 
 def _stop(hl: ModuleType) -> None:
