@@ -126,6 +126,17 @@ def variant_columns(row: hl.Expression) -> dict[str, Any]:
     }
 
 
+def as_text(value: hl.Expression) -> hl.Expression:
+    """A value as text that loses nothing: `hl.str` and exports keep six digits of a number."""
+    import hail as hl
+
+    if value.dtype == hl.tstr:
+        return hl.or_else(value, "")
+    if value.dtype in (hl.tfloat64, hl.tfloat32):
+        return hl.if_else(hl.is_defined(value), hl.format("%.16e", value), MISSING)
+    return hl.or_else(hl.str(value), MISSING)
+
+
 def write_table(table: hl.Table, path: str | Path, name: str, tmp_dir: Path) -> None:
     """Write a Hail table as the Parquet file of a declared table, a batch at a time.
 
@@ -134,7 +145,6 @@ def write_table(table: hl.Table, path: str | Path, name: str, tmp_dir: Path) -> 
     table : its row fields are the columns of the registry (keys included or not).
     name : table of the registry.
     """
-    import hail as hl
     import pyarrow as pa
     import pyarrow.csv as pc
     import pyarrow.parquet as pq
@@ -142,25 +152,14 @@ def write_table(table: hl.Table, path: str | Path, name: str, tmp_dir: Path) -> 
     schema = fields.schema(name)
     fields.check_columns(list(table.row), name)
     table = table.key_by()
-    table = table.select(
-        **{
-            f.name: hl.or_else(
-                hl.str(table[f.name]), "" if table[f.name].dtype == hl.tstr else MISSING
-            )
-            for f in fields.TABLES[name]
-        }
-    )
+    table = table.select(**{column: as_text(table[column]) for column in fields.names(name)})
     text = tmp_dir / f"{Path(path).name}.tsv"
     table.export(uri(text))
     reader = pc.open_csv(
         text,
         parse_options=pc.ParseOptions(delimiter="\t", quote_char=False),
         convert_options=pc.ConvertOptions(
-            column_types={
-                # A numeric column has no missing strings and the other way round.
-                f.name: f.type
-                for f in schema
-            },
+            column_types={f.name: f.type for f in schema},
             null_values=["", MISSING, "NaN"],
             strings_can_be_null=True,
         ),

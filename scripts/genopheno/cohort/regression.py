@@ -16,6 +16,7 @@ Differs from the NumPy engine
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -243,22 +244,19 @@ def _covariates(mt: hl.MatrixTable, k: int) -> list[Any]:
 
 def _collect(table: hl.Table, names: list[str], tmp_dir: Path) -> pd.DataFrame:
     """The carried columns and `names`, by way of a text file: collecting rows is slow."""
-    import hail as hl
-
     path = tmp_dir / "regression.tsv"
     table = table.key_by()
     columns = [*CARRIED, *names]
-    numeric = [n for n in columns if table[n].dtype not in (hl.tstr, hl.tbool)]
-    table.select(
-        *(n for n in columns if n not in numeric), **{n: hl.str(table[n]) for n in numeric}
-    ).export(exchange.uri(path))
+    table.select(**{name: exchange.as_text(table[name]) for name in columns}).export(
+        exchange.uri(path)
+    )
     frame = pd.read_csv(
         path,
         sep="\t",
-        quoting=3,
-        dtype={n: str for n in CARRIED[:6] if n != "position"},
+        quoting=csv.QUOTE_NONE,
+        dtype={name: str for name in CARRIED[:6] if name != "position"},
         keep_default_na=False,
-        na_values={n: ["NA", "null", "NaN"] for n in ("rsid", *names)},
+        na_values={name: ["", exchange.MISSING, "NaN"] for name in ("rsid", *names)},
         float_precision="round_trip",
     )
     path.unlink()
