@@ -57,9 +57,7 @@ def align(
     """
     with writing(fastp_json) as report, writing(fastp_html) as page, writing(bam) as out:
         run(
-            _fastp(
-                fastq_1, fastq_2, report, page, unit_id, threads, trim, min_base_quality, min_length
-            ),
+            _fastp(fastq_1, fastq_2, report, page, unit_id, trim, min_base_quality, min_length),
             [
                 *("bwa", "mem", "-t", threads, "-K", BATCH, "-v", 1, "-p"),
                 "-Y",  # soft-clip supplementary reads: their whole sequence stays in the CRAM
@@ -112,7 +110,6 @@ def _fastp(
     report: Path,
     page: Path,
     title: str,
-    threads: int,
     trim: bool,
     min_base_quality: int,
     min_length: int,
@@ -126,7 +123,9 @@ def _fastp(
     return [
         *("fastp", "-i", fastq_1.absolute(), "-I", fastq_2.absolute(), "--stdout"),
         "--dont_eval_duplication",  # markdup does it from positions; saves 1 GB
-        *("-w", min(threads, 4), "-R", title, "-j", report, "-h", page, *passing),
+        # With more workers it writes to stdout in an order that changes from run to run, and
+        # with the order the batches of bwa; one feeds about twenty threads of bwa.
+        *("-w", 1, "-R", title, "-j", report, "-h", page, *passing),
     ]
 
 
