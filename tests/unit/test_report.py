@@ -320,7 +320,7 @@ def written(results: Path, out: Path, **options) -> tuple[str, Page]:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory) -> tuple[Path, str, Page]:
-    root = make_results(tmp_path_factory.mktemp("project") / "results", traits=("ldl", "t2d"))
+    root = make_results(tmp_path_factory.mktemp("project") / "results", variants=14000)
     text, parsed = written(root, root / "report/report.html", project=f"demo {EVIL}")
     return root, text, parsed
 

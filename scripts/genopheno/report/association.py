@@ -151,15 +151,19 @@ def _trait(
                 for i in lead[:8]
             ],
         }
+        drawn = f"{tested:,} variants tested."
+        if len(kept) < tested:
+            drawn += (
+                f" All with p < 0.001 are drawn, of the others one per dot-sized place "
+                f"({len(kept):,} in all)."
+            )
         panel["blocks"].append(
             figure(
                 f"manhattan-{key}",
                 "Manhattan plot",
                 points,
                 alt=f"Manhattan plot of {name}: −log10 p of {tested:,} variants along the genome",
-                caption=f"{tested:,} variants tested; all with p < 0.001 are drawn, below that one "
-                f"per dot-sized place ({len(kept):,} drawn). Full line: 5 × 10⁻⁸; dashed: "
-                f"Bonferroni, {p_text(bonferroni)}.",
+                caption=f"{drawn} Full line: 5 × 10⁻⁸; dashed: Bonferroni, {p_text(bonferroni)}.",
                 height=400,
                 draw="manhattan",
                 wide=True,
@@ -173,7 +177,8 @@ def _trait(
                     f"QQ plot, λ = {inflation:.3f}",
                     {k: numbers(v, 5) for k, v in quantiles.items()},
                     alt=f"QQ plot of {name}, genomic inflation {inflation:.3f}",
-                    caption="Grey: 95 % band of the order statistics under no association.",
+                    caption="Grey: 95 % band of the order statistics under no association."
+                    + (" Of so few variants λ says little." if tested < 10_000 else ""),
                     height=390,
                     draw="qq",
                 ),
@@ -234,23 +239,25 @@ def _hits(
         "lead": ["lead" if i in leads else "" for i in range(len(top))],
         "x": [float(v) for v in place],
     }
+    columns = [
+        column("variant", "Variant", "code"),
+        column("rsid", "rsID", "code"),
+        column("gene", "Gene"),
+        column("consequence", "Consequence"),
+        column("effect_allele", "Effect allele", "code"),
+        column("frequency", "Frequency", "num"),
+        column("beta", "Beta", "num"),
+        column("se", "SE", "num"),
+        column("p", "p", "p"),
+        column("n", "n", "int"),
+        column("test", "Test"),
+        column("lead", "Locus", help="best variant of its locus, where p < 1e-5"),
+    ]
+    columns = [c for c in columns if any(v not in ("", None) for v in rows[c["key"]])]
     return table(
         f"hits-{key}",
         "Top hits",
-        [
-            column("variant", "Variant", "code"),
-            column("rsid", "rsID", "code"),
-            column("gene", "Gene"),
-            column("consequence", "Consequence"),
-            column("effect_allele", "Effect allele", "code"),
-            column("frequency", "Frequency", "num"),
-            column("beta", "Beta", "num"),
-            column("se", "SE", "num"),
-            column("p", "p", "p"),
-            column("n", "n", "int"),
-            column("test", "Test"),
-            column("lead", "Locus", help="best variant of its locus, where p < 1e-5"),
-        ],
+        columns,
         rows,
         page=10,
         file=f"{name}_top_hits.csv",

@@ -66,11 +66,13 @@ def thin(
     columns: int = 380,
     rows: int = 120,
     most: int = 60_000,
+    few: int = 5_000,
 ) -> np.ndarray:
     """Indices of the points to draw: all with p < 1e-3, one per cell of a grid below.
 
     A cell is about 3 x 3 pixels, the size of a dot, so the picture is the same.
     Where more than `most` points have p < 1e-3, the largest `most` are all drawn.
+    Up to `few` points in all are not thinned.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def thin(
     (k,) sorted indices.
     """
     known = np.flatnonzero(np.isfinite(y))
-    if known.size == 0:
+    if known.size <= few:
         return known
     x, y = x[known], y[known]
     keep = KEEP_ABOVE

@@ -85,7 +85,8 @@ def generic(id: str, title: str, frame: pd.DataFrame, **options: Any) -> dict[st
         values = frame[name]
         if pd.api.types.is_bool_dtype(values):
             values = values.map({True: "yes", False: "no"})
-        label = str(name).replace("_", " ")
+        label = str(name).removeprefix("n_").replace("_", " ")
+        label = "n" if name == "n" else label[:1].upper() + label[1:]
         if pd.api.types.is_integer_dtype(values):
             columns.append(column(name, label, "int"))
             rows[name] = [None if pd.isna(v) else int(v) for v in values]
@@ -234,7 +235,7 @@ def frequency_columns(results: Results) -> pd.DataFrame | None:
         if frame is None or not keys:
             return None
         frame = frame[frame[keys[0]] != "all"]  # 'all' against a part of itself says little
-        label = frame[keys].astype(str).agg(": ".join, axis=1) if len(keys) > 1 else frame[keys[0]]
+        label = frame[keys[0]].str.cat([frame[key] for key in keys[1:]], sep=": ", na_rep="")
         wide = frame.assign(_label=label).pivot_table(
             index="variant_id", columns="_label", values="allele_frequency", sort=False
         )

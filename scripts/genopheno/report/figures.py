@@ -32,7 +32,7 @@ def bars(
     # Room beyond the longest bar for its number.
     value_axis = {"title": {"text": axis}, "range": [0, most * 1.14], "nticks": 6}
     if log:
-        value_axis |= {"type": "log", "dtick": 1, "range": [-0.1, np.log10(max(most, 10)) * 1.12]}
+        value_axis |= {"type": "log", "dtick": 1, "range": [-0.1, np.log10(max(most, 10)) * 1.2]}
     name_axis: dict[str, Any] = {"type": "category", "showgrid": False, "ticks": ""}
     if lying:
         name_axis |= {"autorange": "reversed", "automargin": True}

@@ -40,7 +40,7 @@ def files(results: Results) -> Section:
     rows: dict[str, list[Any]] = {"path": [], "what": [], "bytes": [], "open": []}
     for pattern, what, opens in FILES:
         for path in sorted(results.root.glob(pattern)):
-            if path.name.startswith("."):
+            if path.name.startswith(".") or path.name == "design.parquet":
                 continue
             shown = f"{results.root.name}/{path.relative_to(results.root)}"
             rows["path"].append(shown)

@@ -186,6 +186,7 @@ def _strips(frame: pd.DataFrame, limits: dict[str, dict[str, float]]) -> dict[st
         caption="A dot per sample (heights only keep dots apart). Dotted line: limit of a warning; "
         "full line: limit of failing.",
         height=46 + 128 * down,
+        draw="strips",
         wide=True,
     )
 

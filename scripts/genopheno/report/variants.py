@@ -131,7 +131,7 @@ def _not_passing(cohort: pd.DataFrame | None) -> dict[str, Any] | None:
 def _consequences(frame: pd.DataFrame) -> dict[str, Any] | None:
     if "consequence" not in frame or not frame["consequence"].notna().any():
         return None
-    known = frame[["consequence", "impact"]].fillna("none")
+    known = frame[["consequence", "impact"]].fillna({"consequence": "no consequence", "impact": ""})
     known = known.groupby(["consequence", "impact"], observed=True).size().reset_index(name="n")
     known["rank"] = known["impact"].map({k: i for i, k in enumerate(SEVERITY)}).fillna(9)
     known = known.sort_values(["rank", "n"], ascending=[True, False])

@@ -46,7 +46,7 @@ function dress(layout, node) {
   return full;
 }
 
-const CONFIG = { responsive: true, displaylogo: false,
+const CONFIG = { responsive: false, displaylogo: false,
   displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false, plotlyServerURL: "", showTips: false,
   modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "toggleSpikelines", "hoverClosestCartesian", "hoverCompareCartesian"],
   toImageButtonOptions: { format: "svg" }, doubleClick: "reset" };
@@ -70,6 +70,19 @@ function chooser(node, label, options, value, change) {
 const state = {};
 const DRAWERS = {
   plain(node, spec) { return paint(spec); },
+
+  // Small plots in two columns; in a narrow window one below the other.
+  strips(node, spec) {
+    const made = paint(spec), axes = Object.keys(made.layout).filter((k) => k.startsWith("xaxis"));
+    const one = node.clientWidth < 520;
+    node.style.height = (46 + 128 * (one ? axes.length : Math.ceil(axes.length / 2))) + "px";
+    if (one) axes.forEach((key, i) => {
+      const top = 1 - i / axes.length;
+      made.layout[key].domain = [0, 1];
+      made.layout[key.replace("x", "y")].domain = [top - 0.6 / axes.length, top - 0.13 / axes.length];
+    });
+    return made;
+  },
 
   manhattan(node, spec) {
     if (!unpack[node.id]) {
@@ -109,10 +122,10 @@ const DRAWERS = {
     });
     const placed = [], annotations = [];
     for (const label of spec.labels) {
-      if (placed.some((x) => Math.abs(x - label.x) < span * (node.clientWidth < 520 ? 0.2 : 0.07))) continue;
+      if (placed.some((x) => Math.abs(x - label.x) < span * (node.clientWidth < 520 ? 0.25 : 0.12))) continue;
       placed.push(label.x);
       const side = (label.x - start) / span;
-      annotations.push({ x: label.x, y: label.y, text: escaped(label.text), showarrow: false, yshift: 14,
+      annotations.push({ x: label.x, y: label.y, text: escaped(label.text.length > 24 ? label.text.slice(0, 23) + "…" : label.text), showarrow: false, yshift: 14,
         xanchor: side < 0.06 ? "left" : side > 0.94 ? "right" : "center", font: { size: 12.5, color: colour("ink") } });
     }
     for (const [y, text] of [[spec.genome_wide, "5e-8"], [spec.bonferroni, "Bonferroni"]]) {
@@ -193,12 +206,13 @@ const DRAWERS = {
 const byText = (label) => label.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 const contigAt = (spec, x) => spec.contigs.find((_, c) => x < spec.starts[c + 1]) || "";
 
-const specs = {};
+const specs = {}, busy = {};
 function draw(node) {
   specs[node.id] ||= dataOf(node.id);
   const made = DRAWERS[node.dataset.draw](node, specs[node.id]);
   drawn.add(node.id);
-  return Plotly.react(node, made.data, dress(made.layout, node), { ...CONFIG,
+  widths.set(node.id, node.clientWidth);
+  busy[node.id] = Plotly.react(node, made.data, { ...dress(made.layout, node), width: node.clientWidth, height: node.clientHeight }, { ...CONFIG,
     toImageButtonOptions: { format: "svg", filename: node.id } });
 }
 function zoomTo(id, x) {
@@ -208,6 +222,13 @@ function zoomTo(id, x) {
   draw(node);
   byId(id + "-panel").scrollIntoView({ block: "nearest" });
 }
+const widths = new Map();
+const sizes = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    const width = target.clientWidth;
+    if (width && drawn.has(target.id) && widths.get(target.id) !== width) draw(target);
+  }
+});
 const watcher = new IntersectionObserver((seen) => {
   for (const { isIntersecting, target } of seen) {
     if (isIntersecting && !drawn.has(target.id)) draw(target);
@@ -216,11 +237,14 @@ const watcher = new IntersectionObserver((seen) => {
 window.drawIn = (panel) => panel.querySelectorAll(".plot").forEach((node) => { if (!drawn.has(node.id)) draw(node); });
 // A browser has few WebGL contexts: plots of a trait that is left give theirs back.
 window.leavePlots = (panel) => panel.querySelectorAll(".plot").forEach((node) => {
-  if (drawn.delete(node.id)) Plotly.purge(node);
+  // Not before it has come to rest, and not if the reader is back by then.
+  if (drawn.delete(node.id)) {
+    busy[node.id].then(() => setTimeout(() => { if (!drawn.has(node.id)) Plotly.purge(node); }, 800));
+  }
 });
 theme.addEventListener("click", () => setTheme(root.dataset.theme === "dark" ? "light" : "dark"));
 setTheme(new URLSearchParams(location.search).get("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-document.querySelectorAll(".plot").forEach((node) => watcher.observe(node));
+document.querySelectorAll(".plot").forEach((node) => { watcher.observe(node); sizes.observe(node); });
 // The others follow one by one while the reader reads, so that none is waited for.
 function drawNext() {
   const node = [...document.querySelectorAll(".plot")].find((n) => !drawn.has(n.id) && !n.closest("[hidden]"));

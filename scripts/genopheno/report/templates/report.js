@@ -127,7 +127,7 @@ function buildTable(root) {
       onkeydown: (e) => { if (e.key === "Enter") act(); } } : {});
     for (const c of columns) {
       const value = rows[c.key][i], text = cellText(value, c.type, c.digits);
-      const cell = make("td", { class: RIGHT.has(c.type) ? "right" : c.type === "text" ? (text.length > 24 ? "text long" : "text") : c.type + (text.length < 46 ? " whole" : "") });
+      const cell = make("td", { class: RIGHT.has(c.type) ? "right" : c.type === "text" ? (text.length > 24 ? "text long" : "text whole") : c.type + (text.length < 46 ? " whole" : "") });
       if (c.type === "verdict") cell.append(make("span", { class: "badge tone-" + (["pass", "warn", "fail"].includes(value) ? value : "none"), text }));
       else cell.textContent = text;
       line.append(cell);
