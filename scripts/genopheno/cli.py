@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -34,12 +34,12 @@ Memory = Annotated[int, typer.Option(help="Memory for the Java side (MiB).")]
 InFile = typer.Option(exists=True, dir_okay=False)
 
 
-class Engine(str, Enum):
+class Engine(StrEnum):
     numpy = "numpy"
     hail = "hail"
 
 
-class Relatives(str, Enum):
+class Relatives(StrEnum):
     drop = "drop"
     keep = "keep"
 

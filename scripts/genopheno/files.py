@@ -28,7 +28,7 @@ def writing(path: str | Path, *, suffix: str = "") -> Iterator[Path]:
         yield beside
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         remove(beside)
 

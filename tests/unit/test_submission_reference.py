@@ -195,7 +195,7 @@ def test_prepare(tmp_path, form):
     out = tmp_path / "results/genome.fa"
     prepare(fasta, models, out, tmp_path / "results/genes.gff3.gz")
     with pysam.FastaFile(str(out)) as peer:
-        assert list(peer.references) == ["1", "2"] and peer.fetch("1") == bases
+        assert list(peer.references) == ["1", "2"] and peer.fetch("1") == bases.upper()
         assert peer.fetch("2") == "ACGT"
     assert out.read_text().startswith(">1 first\n")
     packed = tmp_path / "results/genes.gff3.gz"

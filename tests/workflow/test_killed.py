@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import shutil
@@ -45,10 +46,8 @@ def kill_when(project: Path, pattern: str) -> None:
     time.sleep(0.3)  # into the step, not before it
     victims = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
     for victim in victims:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             victim.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            pass
     run.wait()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genopheno.files import md5, read_json, write_json
-from genopheno.problems import Problem, Problems
+from genopheno.problems import Problem, Problems, StageError
 from genopheno.submission import sheet
 from genopheno.submission.fastq import check_pair
 from genopheno.submission.names import file_fault

@@ -327,7 +327,8 @@ def prepare(
 ) -> None:
     """Write the reference as plain FASTA with its index, and the genes as bgzip.
 
-    Names, descriptions, bases and their case stay as they are; lines become 60 bases long.
+    Names and descriptions stay as they are; bases become upper case, since bcftools copies
+    soft-masked ones into the alleles that it left-aligns; lines become 60 bases long.
     ``{out_fasta}.fai`` is written too. The gene models keep every byte.
 
     Raises
@@ -367,7 +368,7 @@ def _write_wrapped(handle, stream: Stream, path: str | Path) -> None:
             handle.write(waiting + b"\n" if waiting else b"")
             handle.write(b">" + head + b"\n")
             waiting = b""
-        bases = waiting + piece
+        bases = waiting + piece.upper()
         whole = len(bases) // WIDTH * WIDTH
         lines = [bases[i : i + WIDTH] for i in range(0, whole, WIDTH)]
         if lines:
