@@ -9,7 +9,9 @@ import numpy as np
 from genopheno.demo.people import POPULATIONS, Person
 from genopheno.demo.sites import Site
 
-# Fraction of the variance within a population that the planted variant explains.
+# Fraction of the variance within a population that the planted variant explains among
+# ENOUGH people or more; among fewer it explains more, so that a scan can find it.
+ENOUGH = 90
 EXPLAINED = {"ldl": 0.5, "diabetes": 0.65}
 NOISE = {"ldl": 0.5, "diabetes": 1.0}  # mmol/L; liability
 CONFUSED = (0.5, 0.9)  # r² of variants that could be taken for the planted one, and are not it
@@ -58,8 +60,8 @@ def choose(
                 confused = [_confused(dosages, here, row) for row in rows]
                 row = int(rows[np.lexsort((-minor[rows], confused))[0]])
                 variance = _variance_within(dosages[row], people)
-                explained = EXPLAINED[trait]
-                effect = NOISE[trait] * np.sqrt(explained / (1 - explained) / variance)
+                signal = EXPLAINED[trait] / (1 - EXPLAINED[trait]) * max(1, ENOUGH / len(people))
+                effect = NOISE[trait] * np.sqrt(signal / variance)
                 return Cause(trait, sites[row], row, round(float(effect), 3))
     raise ValueError(f"no variant on {contig} varies")
 
