@@ -50,7 +50,13 @@ def section(results: Results) -> Section:
                     "Variants used",
                     count(first(facts, "n_variants_components", "n_variants")),
                 ),
-                card("Pairs of relatives", None if kinship is None else _related(kinship)),
+                card(
+                    "Pairs of relatives",
+                    None if kinship is None else _related(kinship),
+                    "kinship is not reliable here"
+                    if first(facts, "kinship_reliable", default=True) is False
+                    else "",
+                ),
             ],
             small=True,
         )

@@ -118,7 +118,7 @@ const DRAWERS = {
     const mids = [], names = [];
     spec.contigs.forEach((name, c) => {
       const width = spec.starts[c + 1] - spec.starts[c];
-      if (!one && width / span > (node.clientWidth < 520 ? 0.045 : 0.016)) { mids.push((spec.starts[c] + spec.starts[c + 1]) / 2); names.push(escaped(name.replace(/^chr(?=.)/, ""))); }
+      if (!one && width / span > (node.clientWidth < 520 ? 0.045 : 0.016)) { mids.push((spec.starts[c] + spec.starts[c + 1]) / 2); names.push(escaped(spec.contigs.length > 8 ? name.replace(/^chr(?=.)/, "") : name)); }
     });
     const placed = [], annotations = [];
     for (const label of spec.labels) {

@@ -195,7 +195,7 @@ function mark() {
   for (const part of document.querySelectorAll("main > section")) {
     if (part.getBoundingClientRect().top < 140) here = part.id;
   }
-  if (innerHeight + scrollY >= document.body.scrollHeight - 4) here = [...links.keys()].pop();
+  if (scrollY > 0 && innerHeight + scrollY >= document.body.scrollHeight - 4) here = [...links.keys()].pop();
   for (const [id, link] of links) {
     const mine = id === (here || "summary");
     if (mine && !link.classList.contains("here") && matchMedia("(max-width: 980px)").matches) {
