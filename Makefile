@@ -22,11 +22,10 @@ test: $(VENV)/.dev .tools-test lint ## format, lint, and all tests
 fast: $(VENV)/.dev .tools ## the tests that take seconds
 	python -m pytest tests/unit tests/faults -m "not slow"
 
-lint: $(VENV)/.dev ## formatting and lint only
+lint: $(VENV)/.dev ## formatting and lint (snakemake --lint is one of the tests)
 	ruff format --check scripts tests
 	ruff check scripts tests
 	snakefmt --check workflow/Snakefile rules
-	cd tests/workflow/lint && snakemake --lint --snakefile ../../../workflow/Snakefile
 
 format: $(VENV)/.dev ## put everything into form
 	ruff format scripts tests

@@ -18,7 +18,7 @@ supported_java() {
         /usr/lib/jvm/*/bin/java .conda/bin/java .conda/lib/jvm/bin/java; do
         [ -x "$java" ] || continue
         case "$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9.]*\).*/\1/p')" in
-        1.8.* | 11.* | 11 | 17.* | 17) return 0 ;;
+        11.* | 11 | 17.* | 17) return 0 ;;
         esac
     done
     return 1

@@ -3,7 +3,7 @@
 
 rule shards:
     input:
-        GENOME + ".fai",
+        f"{GENOME}.fai",
     output:
         expand("results/calls/shards/{shard}.bed", shard=SHARDS),
     log:

@@ -43,12 +43,12 @@ rule mark_duplicates:
             f"results/reads/{unit.sample}/{unit.unit}.bam" for unit in UNITS_OF[wildcards.sample]
         ],
         reference=GENOME,
-        fai=GENOME + ".fai",
+        fai=f"{GENOME}.fai",
     output:
         cram=ensure("results/crams/{sample}.cram", non_empty=True),
         crai=ensure("results/crams/{sample}.cram.crai", non_empty=True),
         md5=ensure("results/crams/{sample}.cram.md5", non_empty=True),
-        report="results/qc/{sample}/{sample}.markdup.txt",
+        report="results/qc/{sample}/{sample}.markdup.json",
     log:
         "results/logs/mark_duplicates/{sample}.log",
     benchmark:

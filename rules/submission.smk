@@ -40,7 +40,7 @@ rule reference:
         genes=SETTINGS.reference.genes,
     output:
         fasta=ensure(GENOME, non_empty=True),
-        fai=ensure(GENOME + ".fai", non_empty=True),
+        fai=ensure(f"{GENOME}.fai", non_empty=True),
         genes=ensure("results/reference/genes.gff3.gz", non_empty=True),
     log:
         "results/logs/reference.log",
@@ -74,7 +74,7 @@ rule database:
     input:
         vcf=lambda wildcards: SETTINGS.databases[wildcards.database].file,
         fasta=GENOME,
-        fai=GENOME + ".fai",
+        fai=f"{GENOME}.fai",
     output:
         vcf="results/reference/databases/{database}.vcf.gz",
         index="results/reference/databases/{database}.vcf.gz.tbi",

@@ -179,7 +179,7 @@ def demo(
         "genopheno-demo"
     ),
     cores: Annotated[int | None, typer.Option("--cores", "-c", help="Cores to use.")] = None,
-    people: Annotated[int, typer.Option(help="People to simulate.", min=40)] = 100,
+    people: Annotated[int, typer.Option(help="People to simulate.", min=60)] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 20,
 ) -> None:
     """Simulate a small cohort, run everything on it, and compare with what was planted."""

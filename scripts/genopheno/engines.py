@@ -68,7 +68,7 @@ def associate(
         from genopheno.problems import fail
 
         raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
-    from genopheno.association import pvalues, results
+    from genopheno.association import results
     from genopheno.cohort import regression
 
     n_variants = Genotypes.open(genotypes).n_variants
@@ -84,10 +84,6 @@ def associate(
             memory_mb=memory_mb,
         )
         for trait, frame in found:
-            statistic, df = frame.pop("statistic").to_numpy(float), frame.pop("df").to_numpy(float)
-            by_t, by_chi2 = pvalues.from_t(statistic, df), pvalues.from_chi2(abs(statistic))
-            frame["neg_log10_p_value"] = by_t
-            frame.loc[df != df, "neg_log10_p_value"] = by_chi2[df != df]
             results.write_results(out_dir, trait, frame)
             left_out[trait] = {"min allele count": n_variants - len(frame)}
     results.scan_summary(

@@ -87,7 +87,9 @@ def version(tool: str) -> str:
     """First line that a tool prints of its own version; 'not found' where it is absent."""
     flag = {"bwa": [], "java": ["-version"]}.get(tool, ["--version"])
     try:
-        said = subprocess.run([tool, *flag], capture_output=True, text=True, timeout=60)
+        said = subprocess.run(
+            [tool, *flag], capture_output=True, text=True, errors="replace", timeout=60
+        )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return "not found"
     text = (said.stdout + said.stderr).splitlines()

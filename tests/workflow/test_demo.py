@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import shutil
 from collections import Counter
@@ -113,7 +114,9 @@ def test_an_added_sample_aligns_no_finished_one_again(project, genopheno) -> Non
     row = dict(next(row for row in rows if row["sample"] != planted["bad_sample"]))
     for end in ("fastq_1", "fastq_2"):
         copy = f"reads/added_{end}.fastq.gz"
-        shutil.copyfile(project / row[end], project / copy)
+        lines = gzip.decompress((project / row[end]).read_bytes()).splitlines(keepends=True)
+        # Without its last pair, since a file that is the same under another name is refused.
+        (project / copy).write_bytes(gzip.compress(b"".join(lines[:-4]), 1))
         row[end] = copy
     row["sample"] = "added"
     with open(sheet, "a", newline="") as handle:
@@ -135,7 +138,7 @@ def test_status_counts_steps_and_names_the_failed_sample(demo, genopheno) -> Non
 
 
 def test_the_plain_snakemake_command_finds_nothing_to_do(demo) -> None:
-    from tests.workflow.conftest import command
+    from tests.workflow.commands import command
 
     root = Path(__file__).resolve().parents[2]
     said = command(

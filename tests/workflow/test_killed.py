@@ -16,7 +16,7 @@ import pytest
 
 from genopheno import fields
 from genopheno.demo.project import simulate
-from tests.workflow.conftest import BIN
+from tests.workflow.commands import BIN
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def content(project: Path) -> dict[str, object]:
 
 def test_a_run_killed_in_three_stages_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     calm = tmp_path / "calm"
-    simulate(calm, people=40, coverage=6.0)
+    simulate(calm, people=60, coverage=6.0)
     killed = Path(shutil.copytree(calm, tmp_path / "killed"))
     finish(calm)
     for pattern in STAGES:
