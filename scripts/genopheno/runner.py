@@ -151,7 +151,7 @@ class Workflow:
         options = [*(["--until", until] if until else []), *extra]
         if dry_run:
             code, said = self._capture("--dry-run", *options)
-            print(said, end="")
+            print(said if code else _plan(said))
             return code
         with _only_run():
             if any(Path(".snakemake/locks").glob("*")):
@@ -232,6 +232,17 @@ class Workflow:
                 table.add_row(rule, str(total - waiting), str(waiting or ""))
         console.print(table)
         show_samples()
+
+
+def _plan(said: str) -> str:
+    """Of a dry run: the jobs by rule, and why they are due; not every job's files."""
+    lines = said.splitlines()
+    if "Job stats:" not in lines:
+        return "Nothing to be done: everything is up to date."
+    start = lines.index("Job stats:")
+    stop = next((i for i in range(start, len(lines)) if not lines[i].strip()), len(lines))
+    why = [i for i, line in enumerate(lines) if line.startswith("Reasons:")]
+    return "\n".join([*lines[start:stop], "", *(lines[why[-1] :] if why else [])])
 
 
 class Display:

@@ -60,8 +60,10 @@ def build(project: Path, data: Path) -> str:
     (project / "reference/genes.gff3").write_text(GENES)
     refined = cyvcf2.VCF(str(data / "truth/gotcloud_snp_phased.vcf.gz"))
     names = refined.samples
+    # Sites of the array: those that can be typed with confidence.
+    array = {v.POS for v in cyvcf2.VCF(str(data / "truth/omni25_sites.vcf.gz"))}
     site = max(
-        (v for v in refined if len(v.ALT) == 1),
+        (v for v in refined if len(v.ALT) == 1 and v.POS in array),
         key=lambda v: (
             (np.array(v.gt_types) == 0).sum()
             * (np.array(v.gt_types) == 1).sum()

@@ -55,12 +55,16 @@ def test_every_real_sample_is_in_the_cohort(street) -> None:
 
 def test_the_scan_leads_to_the_site_of_the_phenotype(street) -> None:
     results, folder, site = street
-    top = fields.read(results / "association/score.parquet").nlargest(1, "neg_log10_p_value")
-    position = site.split(":")[1]
+    scan = fields.read(results / "association/score.parquet")
+    top = scan.nlargest(1, "neg_log10_p_value")
+    position = int(site.split(":")[1])
     refined = cyvcf2.VCF(str(folder / "truth/gotcloud_snp_phased.vcf.gz"))
     rows = {v.POS: np.array(v.gt_types, float) for v in refined}
     hit = int(top["base_pair_location"].iloc[0])
     assert top["neg_log10_p_value"].iloc[0] > 6
     assert hit in rows, "the top hit is among the published sites"
-    dosage = [np.select([rows[p] == 1, rows[p] == 3], [1, 2]) for p in (hit, int(position))]
-    assert np.corrcoef(*dosage)[0, 1] ** 2 > 0.9
+    dosage = [np.select([rows[p] == 1, rows[p] == 3], [1, 2]) for p in (hit, position)]
+    # At 2x to 16x a neighbour in strong LD may be called better than the site itself.
+    assert np.corrcoef(*dosage)[0, 1] ** 2 > 0.8
+    own = scan.loc[scan["base_pair_location"] == position, "neg_log10_p_value"]
+    assert own.item() > 6
