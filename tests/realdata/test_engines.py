@@ -10,7 +10,7 @@ from tests.workflow.commands import command
 
 pytestmark = pytest.mark.slow
 
-COLUMNS = ["beta", "standard_error", "neg_log10_p_value"]
+COLUMNS = ["beta", "neg_log10_p_value", "standard_error"]
 
 
 def test_numpy_and_hail_agree_on_the_demo(demo, tmp_path) -> None:
@@ -36,14 +36,20 @@ def test_numpy_and_hail_agree_on_the_demo(demo, tmp_path) -> None:
         assert whole.sum() > 100
         same = whole & both["test"].eq(both["test_hail"])
         for column in COLUMNS:
+            if column == "standard_error":
+                # Hail's Firth test gives none: on its side it is beta over the root of the
+                # likelihood ratio; ours is that of the information, as plink2's.
+                same &= both["test"].ne("firth")
             np.testing.assert_allclose(
                 both.loc[same, column], both.loc[same, f"{column}_hail"], rtol=1e-6, atol=1e-6
             )
         refined = whole & ~both["test"].eq(both["test_hail"])
         if trait == "diabetes":  # approximate Firth against exact
             assert refined.any()
-        assert np.allclose(
+        # Approximate Firth leaves the covariates unpenalised, which shows at 100 people and
+        # nine columns (7 % of -log10 p at most here; 0.008 at most among 2,000 people).
+        np.testing.assert_allclose(
             both.loc[refined, "neg_log10_p_value"],
             both.loc[refined, "neg_log10_p_value_hail"],
-            atol=0.15,
+            rtol=0.1,
         )
