@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
@@ -36,3 +37,22 @@ def show_demo(rows: Sequence[dict]) -> None:
         mark = "[green]yes[/green]" if row["ok"] else "[red]NO[/red]"
         table.add_row(escape(row["planted"]), escape(row["found"]), mark)
     console.print(table)
+
+
+@contextmanager
+def reading(*, hidden: bool = False) -> Iterator[Callable[[int, int, str], None]]:
+    """Show how much of the submission is read, on a terminal; give (done, all, file) to call."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("reading"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.description}"),
+    )
+    shown = stderr.is_terminal and not hidden
+    with Progress(*columns, console=stderr, transient=True, disable=not shown) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, file: bar.update(
+            task, completed=done, total=total, description=escape(file)
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -30,7 +29,6 @@ def associate(
     exact_firth_below: float,
     threads: int,
     memory_mb: int,
-    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Make the design, write it, and test every variant against every trait of it.
 
@@ -60,7 +58,6 @@ def associate(
             threads=threads,
             out_dir=out_dir,
             rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
-            progress=progress,
         )
         return
 

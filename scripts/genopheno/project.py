@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,31 +69,30 @@ def create(directory: Path) -> None:
     console.print(f"Fill them in, then: genopheno check -d {directory}")
 
 
-def check_project(
-    config: Path, *, jobs: int = 2, quiet: bool = False, progress: Callable | None = None
-) -> list[Problem]:
+def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[Problem]:
     """Check all that was handed in and return every problem; the working folder is the project.
 
     A notice that is no problem is printed unless `quiet`.
     """
     from genopheno import settings
     from genopheno.clinical import check as clinical
-    from genopheno.console import stderr
+    from genopheno.console import reading, stderr
     from genopheno.submission import receive, sheet
 
     try:
         values = settings.load(config)
     except StageError as error:
         return error.problems
-    received = receive.check(
-        values.samples,
-        values.reference.fasta,
-        values.reference.genes,
-        {name: database.file for name, database in values.databases.items()},
-        cache=CACHE,
-        jobs=jobs,
-        progress=progress,
-    )
+    with reading(hidden=quiet) as progress:
+        received = receive.check(
+            values.samples,
+            values.reference.fasta,
+            values.reference.genes,
+            {name: database.file for name, database in values.databases.items()},
+            cache=CACHE,
+            jobs=jobs,
+            progress=progress,
+        )
     people = sheet.people(received.units) if received.units else None
     rows: dict[str, int] = {}
     for unit in received.units:
