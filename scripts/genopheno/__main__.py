@@ -1,0 +1,3 @@
+from genopheno.cli import main
+
+main()

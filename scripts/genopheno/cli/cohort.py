@@ -1,0 +1,114 @@
+"""Stages: people and genotypes joined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genopheno.cli.app import STAGES, InFile, Memory, Threads, app, limit_threads
+from genopheno.problems import StageError
+
+
+@app.command(rich_help_panel=STAGES)
+def phenotypes(
+    participants: Annotated[Path, InFile],
+    declaration: Annotated[Path, InFile],
+    units: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="Table to write (Parquet).")],
+    traits: Annotated[Path, typer.Option(help="Declared traits with counts, to write (JSON).")],
+    group: Annotated[list[str] | None, typer.Option(help="Column to group by.")] = None,
+) -> None:
+    """Read participants and declared traits into one typed table."""
+    from genopheno.clinical import check as checks
+    from genopheno.clinical.phenotypes import write
+    from genopheno.submission.sheet import people, read_units
+
+    clinical, problems, notes = checks.check(
+        participants,
+        declaration,
+        people=people(read_units(units)),
+        people_rows=None,
+        sheet_path=units,
+        groups=group or [],
+    )
+    if problems or clinical is None:
+        raise StageError(*problems)
+    for note in notes:
+        print(note)
+    write(clinical, output, traits)
+
+
+@app.command(rich_help_panel=STAGES)
+def join(
+    vcf: Annotated[Path, InFile],
+    sites: Annotated[Path, InFile],
+    verdicts: Annotated[Path, InFile],
+    units: Annotated[Path, InFile],
+    phenotypes: Annotated[Path, InFile],
+    traits: Annotated[Path, InFile],
+    out_dir: Annotated[Path, typer.Option()],
+    build: Annotated[str, typer.Option(help="Name of the genome build.")] = "unnamed",
+    min_call_rate: Annotated[float, typer.Option()] = 0.9,
+    min_hwe_p_value: Annotated[float, typer.Option()] = 1e-10,
+    min_genotype_quality: Annotated[int, typer.Option()] = 0,
+    threads: Threads = 1,
+    memory: Memory = 4000,
+) -> None:
+    """Join genotypes, annotation, verdicts and phenotypes in Hail; QC; export."""
+    from genopheno.cohort.join import join as stage
+
+    stage(
+        vcf=vcf,
+        sites_parquet=sites,
+        verdicts_parquet=verdicts,
+        units_tsv=units,
+        phenotypes_parquet=phenotypes,
+        traits_json=traits,
+        out_dir=out_dir,
+        build=build,
+        min_call_rate=min_call_rate,
+        min_hwe_p_value=min_hwe_p_value,
+        min_genotype_quality=min_genotype_quality,
+        threads=threads,
+        memory_mb=memory,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def structure(
+    genotypes: Annotated[Path, typer.Option(help="Prefix of .bed, .bim and .fam.")],
+    out_dir: Annotated[Path, typer.Option()],
+    components: Annotated[int, typer.Option()] = 10,
+    min_allele_frequency: Annotated[float, typer.Option()] = 0.05,
+    max_kinship: Annotated[float, typer.Option()] = 0.0884,
+    min_independent_variants: Annotated[int, typer.Option()] = 1000,
+    threads: Threads = 1,
+) -> None:
+    """Kinship (KING), the unrelated set, and principal components."""
+    limit_threads(threads)
+    from genopheno.structure.run import run as stage
+
+    stage(
+        genotypes,
+        out_dir,
+        components=components,
+        min_allele_frequency=min_allele_frequency,
+        max_kinship=max_kinship,
+        min_independent_variants=min_independent_variants,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def summarise(
+    cohort: Annotated[Path, typer.Option(exists=True, help="Hail matrix of the cohort.")],
+    out_dir: Annotated[Path, typer.Option()],
+    group: Annotated[list[str] | None, typer.Option(help="Column to group by.")] = None,
+    threads: Threads = 1,
+    memory: Memory = 4000,
+) -> None:
+    """Cohort summaries in Hail: counts, frequencies and phenotypes per group."""
+    from genopheno.cohort.summaries import summarise as stage
+
+    stage(cohort, out_dir, groups=group or [], threads=threads, memory_mb=memory)

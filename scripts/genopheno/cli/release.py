@@ -1,0 +1,53 @@
+"""Stages: what researchers download, and what everybody looks at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genopheno.cli.app import STAGES, InFile, app
+
+
+@app.command(rich_help_panel=STAGES)
+def matrices(
+    vcf: Annotated[Path, InFile],
+    sites: Annotated[Path, InFile],
+    samples: Annotated[Path, InFile],
+    variants: Annotated[Path, InFile],
+    phenotypes: Annotated[Path, InFile],
+    out_dir: Annotated[Path, typer.Option()],
+    min_genotype_quality: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Write the annotated matrices that researchers download."""
+    from genopheno.variants.matrices import matrices as stage
+
+    stage(
+        annotated_vcf=vcf,
+        sites_parquet=sites,
+        cohort_samples_parquet=samples,
+        cohort_variants_parquet=variants,
+        phenotypes_parquet=phenotypes,
+        out_dir=out_dir,
+        min_genotype_quality=min_genotype_quality,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def report(
+    results: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    settings: Annotated[str, typer.Option(help="The configuration, as JSON.")],
+    output: Annotated[Path, typer.Option(help="HTML to write.")],
+    provenance: Annotated[Path, typer.Option(help="Versions, parameters, inputs to write (JSON).")],
+) -> None:
+    """Write the report: one HTML file that opens offline."""
+    from genopheno.files import read_json, write_json
+    from genopheno.report import page
+    from genopheno.report.provenance import TOOLS, collect
+
+    config = json.loads(settings)
+    known = collect(config, read_json(results / "submission/receipt.json"), tools=TOOLS)
+    write_json(provenance, known)
+    page.write(results, output, project=Path.cwd().name, config=config, provenance=known)

@@ -1,0 +1,63 @@
+"""Stages: what labs handed in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genopheno.cli.app import STAGES, InFile, app, pairs
+from genopheno.problems import StageError
+
+
+@app.command(rich_help_panel=STAGES)
+def receive(
+    samples: Annotated[Path, InFile],
+    fasta: Annotated[Path, InFile],
+    genes: Annotated[Path, InFile],
+    receipt: Annotated[Path, typer.Option(help="Receipt to write (JSON).")],
+    units: Annotated[Path, typer.Option(help="Normalised sheet to write (TSV).")],
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VCF", help="Site database; repeatable.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Files read side by side.")] = 2,
+) -> None:
+    """Check sheet, reads, reference and databases; write the receipt."""
+    from genopheno.project import CACHE
+    from genopheno.submission import receive as room
+
+    received = room.check(
+        samples, fasta, genes, dict(pairs(database, "--database")), cache=CACHE, jobs=jobs
+    )
+    if received.problems:
+        raise StageError(*received.problems)
+    room.write_receipt(received, receipt, units)
+
+
+@app.command(rich_help_panel=STAGES)
+def reference(
+    fasta: Annotated[Path, InFile],
+    genes: Annotated[Path, InFile],
+    out_fasta: Annotated[Path, typer.Option()],
+    out_genes: Annotated[Path, typer.Option()],
+) -> None:
+    """Bring reference and gene models into the form that the tools need."""
+    from genopheno.submission.reference import prepare
+
+    prepare(fasta, genes, out_fasta, out_genes)
+
+
+@app.command(rich_help_panel=STAGES)
+def database(
+    name: Annotated[str, typer.Argument(help="Name of the database in the configuration.")],
+    vcf: Annotated[Path, InFile],
+    reference: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="VCF to write (.vcf.gz; an index beside it).")],
+    field: Annotated[list[str] | None, typer.Option(help="INFO field to keep.")] = None,
+    rsid: Annotated[bool, typer.Option(help="Take the ID column as rsid.")] = False,
+) -> None:
+    """Normalise a site database: split, left-align, check against the reference, index."""
+    from genopheno.variants.databases import prepare
+
+    prepare(name, vcf, reference=reference, fields=field or [], rsid=rsid, out_vcf=output)

@@ -1,0 +1,95 @@
+"""Stages: variants: calling, annotation, matrices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genopheno.cli.app import STAGES, InFile, app, pairs, samples_of_sheet
+
+
+@app.command(rich_help_panel=STAGES)
+def shards(
+    fai: Annotated[Path, InFile],
+    number: Annotated[int, typer.Option(min=1)],
+    out_dir: Annotated[Path, typer.Option()],
+) -> None:
+    """Cut the reference into regions of equal work."""
+    from genopheno.variants.shards import write_shards
+
+    write_shards(fai, number, out_dir)
+
+
+@app.command(rich_help_panel=STAGES)
+def call(
+    samples: Annotated[Path, typer.Option(exists=True, help="Sample sheet.")],
+    cram_dir: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    reference: Annotated[Path, InFile],
+    regions: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
+    min_mapping_quality: Annotated[int, typer.Option()] = 20,
+    min_base_quality: Annotated[int, typer.Option()] = 13,
+    max_depth: Annotated[int, typer.Option()] = 1000,
+) -> None:
+    """Call the variants of all samples together, in the regions of one shard (bcftools)."""
+    from genopheno.variants.calling import call as stage
+
+    stage(
+        [cram_dir / f"{sample}.cram" for sample in samples_of_sheet(samples)],
+        reference=reference,
+        regions=regions,
+        out_bcf=output,
+        min_mapping_quality=min_mapping_quality,
+        min_base_quality=min_base_quality,
+        max_depth=max_depth,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def gather(
+    shards: Annotated[list[Path], typer.Argument(exists=True, help="Shards, in order.")],
+    samples: Annotated[Path, typer.Option(exists=True, help="Sample sheet.")],
+    reference: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+    min_quality: Annotated[float, typer.Option()] = 20,
+) -> None:
+    """Join the shards: sorted, normalised, filtered softly, counted."""
+    from genopheno.variants.calling import gather as stage
+
+    stage(
+        shards,
+        reference=reference,
+        samples=samples_of_sheet(samples),
+        out_bcf=output,
+        min_quality=min_quality,
+        report=report,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def annotate(
+    calls: Annotated[Path, InFile],
+    reference: Annotated[Path, InFile],
+    genes: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="VCF to write (.vcf.gz; an index beside it).")],
+    sites: Annotated[Path, typer.Option(help="Table of sites to write (Parquet).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VCF", help="Prepared site database.")
+    ] = None,
+) -> None:
+    """Consequences on genes (bcftools csq) and fields of site databases."""
+    from genopheno.variants.annotate import annotate as stage
+
+    stage(
+        calls,
+        reference=reference,
+        genes_gff3=genes,
+        databases=dict(pairs(database, "--database")),
+        out_vcf=output,
+        sites_parquet=sites,
+        report_json=report,
+    )
