@@ -67,7 +67,9 @@ class Linear:
         df = counts.called - k - 1
         with np.errstate(divide="ignore", invalid="ignore"):
             around_mean = counts.squares - np.square(counts.alleles) / counts.called
-            fitted = regular & (df > 0) & (curvature > COLLINEAR * around_mean)
+            # A genotype that all share leaves nothing but rounding: counts are exact, so ask them.
+            varies = counts.squares * counts.called > np.square(counts.alleles)
+            fitted = regular & (df > 0) & varies & (curvature > COLLINEAR * around_mean)
             curvature = np.where(fitted, curvature, np.nan)
             beta = score / curvature
             left = np.maximum(squares - score * beta, PERFECT * squares)

@@ -117,6 +117,7 @@ def components(
     """
     matrix, used, constant = relationship_matrix(genotypes, keep, reference)
     square = matrix[reference]
+    square = (square + square.T) / 2  # products in single precision round either half its own way
     number = max(min(number, len(reference) - 1, used), 0)
     if number == 0:
         nothing = np.zeros(0)
