@@ -91,7 +91,7 @@ rule read_qc:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        participant=lambda wildcards: UNITS_OF[wildcards.sample][0].participant,
+        participant=lambda wildcards: PARTICIPANT_OF[wildcards.sample],
         fastp=lambda wildcards, input: " ".join(f"--fastp {path}" for path in input.fastp),
         folder=lambda wildcards: f"results/qc/{wildcards.sample}",
     shell:

@@ -6,7 +6,7 @@
 rule receive:
     input:
         sheet=SETTINGS.samples,
-        reads=[path for unit in _units for path in (unit.fastq_1, unit.fastq_2) if path],
+        files=list(dict.fromkeys(path for unit in _units for path in unit.files.values())),
         fasta=SETTINGS.reference.fasta,
         genes=SETTINGS.reference.genes,
         databases=[str(SETTINGS.databases[name].file) for name in DATABASES],

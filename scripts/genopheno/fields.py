@@ -59,7 +59,10 @@ library     | string | | library preparation, read-group LB
 lane        | string | | flow-cell lane or run
 platform    | string | | sequencing platform, read-group PL
 fastq_1     | string | | first reads
-fastq_2     | string | | second reads
+fastq_2     | string | | second reads; empty: single-end
+entry       | string | | what was handed in: fastq, bam, cram, gvcf or vcf
+file        | string | | the file, where it is not FASTQ
+control     | string | | truth set the sample is compared with; a control stays out of the cohort
 """,
 )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from genopheno.files import writing
 from genopheno.problems import Problem, Problems, fail
 from genopheno.submission.names import NAME_LENGTH, file_fault, name_fault
-from genopheno.submission.table import DEFAULTS, name_columns, read_table
+from genopheno.submission.table import DEFAULTS, ENTRIES, name_columns, read_table
 
 SEXES = {
     "female": "female", "f": "female", "xx": "female",
@@ -31,10 +31,11 @@ PLATFORMS = (
 
 @dataclass(frozen=True)
 class Unit:
-    """One sequencing unit: the reads of one library on one lane.
+    """One row: the reads of one library on one lane, or a file that stands for a whole sample.
 
     Attributes are the columns of table ``units``; `row` is the line in the user's sheet
-    (0 where the unit was read from our own table).
+    (0 where the unit was read from our own table). `entry` says what was handed in: fastq
+    (`fastq_1` and, for pairs, `fastq_2`), bam, cram, gvcf or vcf (`file`).
     """
 
     sample: str
@@ -46,7 +47,18 @@ class Unit:
     platform: str
     fastq_1: str
     fastq_2: str
+    entry: str = "fastq"
+    file: str = ""
+    control: str = ""
     row: int = 0
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Paths by the column of the sheet that names them."""
+        named = {"fastq_1": self.fastq_1, "fastq_2": self.fastq_2}
+        if self.entry != "fastq":
+            named = {self.entry: self.file}
+        return {column: path for column, path in named.items() if path}
 
     @property
     def read_group_id(self) -> str:
@@ -62,8 +74,9 @@ def read_sheet(path: str | Path) -> tuple[list[Unit], list[Problem]]:
 
     Parameters
     ----------
-    path : CSV or TSV with the columns sample, participant, fastq_1, fastq_2 and, if wanted,
-        sex, library, lane, platform; or an nf-core/sarek sheet (patient for participant).
+    path : CSV or TSV with the columns sample, participant, what was handed in (fastq_1 and
+        fastq_2, bam, cram, gvcf or vcf; one of them in every row) and, if wanted, sex,
+        library, lane, platform, control; or an nf-core/sarek sheet (patient for participant).
         Absent columns become: sex unknown, library the sample's name, lane L1, platform
         ILLUMINA. Paths are relative to the working folder (the project) or, where no such
         file is there, to the sheet's folder.
@@ -92,6 +105,9 @@ def read_with_notes(path: str | Path) -> tuple[list[Unit], list[Problem], list[s
         return [], problems.items, notes
     units = [_unit(path, names, row, cells, problems) for row, cells in rows]
     units = _one_sex(path, units, problems)
+    single = [f"line {u.row}" for u in units if u.entry == "fastq" and u.fastq_1 and not u.fastq_2]
+    if single:
+        notes.append(f"{path}: no fastq_2, taken as single-end: {', '.join(single[:20])}")
     _twice(path, units, problems)
     _one_participant(path, units, problems)
     _files(path, units, problems)
@@ -162,17 +178,37 @@ def _unit(path: Path, names: list[str], row: int, cells: list[str], problems: Pr
             row=row,
         )
     value = {name: cell for name, cell in zip(names, cells, strict=False) if name}
+    given = [name for name in ENTRIES if value.get(name)]
+    described = "fastq_1" in given or not given  # what lanes and libraries are for
     for name in names:
-        if name and name != "sex" and not value.get(name):
-            value[name] = ""
-            found, mend = f"the {name} is missing", f"Fill in the {name} of this unit"
-            if name == "fastq_2":
-                found += "; single-end reads are not supported"
-            elif name in ("library", "lane", "platform"):
-                mend += ", or leave the whole column out"
-            wrong("missing-value", name, found, mend)
-    value = {"library": value["sample"], "sex": "", **DEFAULTS, **value}
-    for name in ("sample", "participant", "library", "lane"):
+        if name in ("", "sex", "control", "fastq_2", *ENTRIES) or value.get(name):
+            continue
+        if name in ("library", "lane", "platform") and not described:
+            value.pop(name, None)
+            continue
+        value[name] = ""
+        found, mend = f"the {name} is missing", f"Fill in the {name} of this unit"
+        if name in ("library", "lane", "platform"):
+            mend += ", or leave the whole column out"
+        wrong("missing-value", name, found, mend)
+    if not given:
+        column = next((name for name in ENTRIES if name in names), "fastq_1")
+        mend = f"Fill in one of {', '.join(name for name in ENTRIES if name in names)}"
+        wrong("missing-value", column, f"the {column} is missing", mend)
+    if len(given) > 1 or (value.get("fastq_2") and given and given != ["fastq_1"]):
+        wrong(
+            "several-entries",
+            given[-1],
+            f"the row names {' and '.join(given)}",
+            "Give each row one thing: reads, an alignment, or calls",
+        )
+    entry = given[0] if given else "fastq_1"
+    value = {
+        **{"library": value["sample"], "sex": "", "fastq_1": "", "fastq_2": "", "control": ""},
+        **DEFAULTS,
+        **value,
+    }
+    for name in ("sample", "participant", "library", "lane", "control"):
         # A library that is only the sample's name again has been told of already.
         fault = name_fault(value[name]) if value[name] and name in names else None
         if fault:
@@ -209,6 +245,9 @@ def _unit(path: Path, names: list[str], row: int, cells: list[str], problems: Pr
         platform=platform,
         fastq_1=locate(value["fastq_1"], path),
         fastq_2=locate(value["fastq_2"], path),
+        entry=entry.removesuffix("_1"),
+        file="" if entry == "fastq_1" else locate(value[entry], path),
+        control=value["control"],
         row=row,
     )
 
@@ -300,22 +339,21 @@ def _files(path: Path, units: list[Unit], problems: Problems) -> None:
     rows: set[tuple] = set()
     for unit in units:
         # A row repeated as a whole was reported as such; its files are no second problem.
-        key = (unit.sample, unit.unit, unit.fastq_1, unit.fastq_2)
+        key = (unit.sample, unit.unit, *unit.files.values())
         if key in rows:
             continue
         rows.add(key)
-        for column in ("fastq_1", "fastq_2"):
-            name = getattr(unit, column)
-            if not name:
-                continue
+        for column, name in unit.files.items():
             fault = file_fault(name)
             if fault:
                 problems.add(fault[0], path, *fault[1:], row=unit.row, column=column)
                 continue
             first, there = seen.setdefault(Path(name).resolve(), (unit, column))
+            if column == "vcf" == there and first.sample != unit.sample:
+                continue  # one file with the calls of many samples
             if first is not unit or there != column:
                 place = f"line {first.row}, column {there}"
-                also = getattr(first, there)
+                also = first.files[there]
                 spelled = "" if also == name else f" (as {also})"
                 problems.add(
                     "file-twice",

@@ -8,9 +8,14 @@ from pathlib import Path
 
 from genopheno.problems import Problems
 
-REQUIRED = ("sample", "participant", "fastq_1", "fastq_2")
+REQUIRED = ("sample", "participant")
+# Columns that name what was handed in; every row uses one of them (fastq_2 goes with fastq_1).
+ENTRIES = ("fastq_1", "bam", "cram", "gvcf", "vcf")
 DEFAULTS = {"lane": "L1", "platform": "ILLUMINA"}
-COLUMNS = ("sample", "participant", "sex", "library", "lane", "platform", "fastq_1", "fastq_2")
+COLUMNS = (
+    *("sample", "participant", "sex", "library", "lane", "platform"),
+    *("fastq_1", "fastq_2", "bam", "cram", "gvcf", "vcf", "control"),
+)
 SAREK = {"patient": "participant"}
 
 
@@ -104,6 +109,15 @@ def name_columns(
                 row=1,
                 column=name,
             )
+    if not set(ENTRIES) & set(names):
+        problems.add(
+            "missing-column",
+            path,
+            f"no column names any data; the header is {', '.join(map(repr, header))}",
+            f"Add one of {', '.join(ENTRIES)} (fastq_2 beside fastq_1 for pairs)",
+            row=1,
+            column="fastq_1",
+        )
     if sarek and "status" in names:
         place = names.index("status")
         for row, cells in rows:
