@@ -96,6 +96,56 @@ n_singletons            | int64   | sites | alternate alleles seen once in the c
 """,
 )
 
+IDENTITY_MEASURES = _table(
+    "controlled",
+    """
+sample             | string  |       | sequenced library pool
+participant        | string  |       | person the sample is from
+sex                | string  |       | declared sex: female, male or unknown
+identity_sites     | int32   | sites | common autosomal SNPs at which the sample has reads
+contamination      | float64 |       | fraction of the reads that is another person's, maximum likelihood
+contamination_low  | float64 |       | lower end of its interval (99.9 % if sites were independent)
+contamination_high | float64 |       | upper end of it
+contamination_sites| int32   | sites | SNPs with reads that it comes from
+contamination_reads| int64   | reads | reads at them
+error_rate         | float64 |       | read errors at these SNPs, fitted with it
+x_coverage_ratio   | float64 |       | mean depth of X over that of the autosomes
+y_coverage_ratio   | float64 |       | mean depth of Y over that of the autosomes
+x_heterozygosity   | float64 |       | heterozygosity of X over that expected of two X, PAR left out
+x_sites            | int32   | sites | SNPs of X that it comes from
+inferred_sex       | string  |       | female, male or unclear; null: nothing to tell it by
+sex_check          | string  |       | declared against inferred: agrees, differs, unclear; null: not compared
+sex_reasons        | string  |       | why it does not agree
+identity_check     | string  |       | agrees, differs; null: too few sites to compare with any sample
+identity_reasons   | string  |       | why it differs, '; ' between reasons
+same_as            | string  |       | samples of other participants with the same genotypes, '; ' between
+pedigree_check     | string  |       | agrees, differs; null: no declared relative could be compared
+pedigree_reasons   | string  |       | why it differs, '; ' between reasons
+mendelian_errors   | int64   | sites | records where a child's genotype cannot come from its parents
+mendelian_sites    | int64   | sites | records that were looked at for that
+""",
+)
+
+IDENTITY_PAIRS = _table(
+    "controlled",
+    """
+sample_1        | string  |       | first of the pair, in this batch
+participant_1   | string  |       | person it is from
+sample_2        | string  |       | second of the pair
+participant_2   | string  |       | person it is from
+earlier         | string  |       | file of the earlier batch the second is in; null: this batch
+declared        | string  |       | same participant, or the relation in the pedigree; '': nothing
+n_sites         | int32   | sites | common SNPs at which both have reads (or a genotype)
+n_sure          | int32   | sites | those where both genotypes are sure (as GQ 20)
+concordance     | float64 |       | fraction of the sure genotypes that are equal
+ibs0            | float64 |       | fraction of them that are opposite homozygotes
+kinship         | float64 |       | KING-robust kinship coefficient, from them
+same_log10_odds | float64 |       | log10 odds of one person against sharing 90 % or less, from reads
+relation        | string  |       | same, parent-child, full-siblings, second-degree, third-degree, unrelated, different or undecided
+outcome         | string  |       | agrees, differs, undecided; '': nothing was declared of two people
+""",
+)
+
 SITES = _table(
     "open",
     VARIANT
@@ -270,6 +320,8 @@ n_controls     | int32   | people      | controls of a binary trait
 TABLES: dict[str, tuple[Field, ...]] = {
     "units": UNITS,
     "sample_qc": SAMPLE_QC,
+    "identity_measures": IDENTITY_MEASURES,
+    "identity_pairs": IDENTITY_PAIRS,
     "sites": SITES,
     "cohort_samples": COHORT_SAMPLES,
     "cohort_variants": COHORT_VARIANTS,
