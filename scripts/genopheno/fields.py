@@ -93,6 +93,19 @@ n_hom_alt               | int64   | sites | homozygous alternate calls
 het_hom_ratio           | float64 |       | heterozygous over homozygous alternate calls
 ti_tv                   | float64 |       | transitions over transversions
 n_singletons            | int64   | sites | alternate alleles seen once in the cohort, here
+contamination           | float64 |       | fraction of the reads that is another person's, from allele depths
+contamination_low       | float64 |       | lower end of its interval
+charr                   | float64 |       | contamination as CHARR, where gVCFs were combined
+x_coverage_ratio        | float64 |       | mean depth of X over that of the autosomes
+y_coverage_ratio        | float64 |       | mean depth of Y over that of the autosomes
+x_heterozygosity        | float64 |       | heterozygosity of X over that expected of two X
+sex                     | string  |       | declared sex: female, male or unknown
+inferred_sex            | string  |       | sex by the reads: female, male or unclear
+sex_check               | string  |       | agrees, differs or unclear
+identity_check          | string  |       | agrees or differs, with the other samples and earlier batches
+pedigree_check          | string  |       | agrees or differs, with the declared relatives
+mendelian_errors        | int64   | sites | records where a child's genotype cannot come from its parents
+outliers                | string  |       | measures that are outliers of the batch, ', ' between
 """,
 )
 

@@ -34,11 +34,10 @@ COMMENTED = {
 #     file: databases/dbsnp.vcf.gz
 #     rsid: true                     # take the ID column as rsid
 """,
-    "sample_qc": """\
-# sample_qc:
-#   limits:
-#     mean_coverage: {fail_below: 4, warn_below: 10}
-#     mapped_fraction: {fail_below: 0.8, warn_below: 0.95}
+    "sample_qc.limits": """\
+  # limits:
+  #   mean_coverage: {fail_below: 4, warn_below: 10}
+  #   mapped_fraction: {fail_below: 0.8, warn_below: 0.95}
 """,
 }
 HEADER = """\
@@ -75,7 +74,8 @@ def config_yaml() -> str:
             path = f"{prefix}{name}"
             comment = " ".join((info.description or "").split())
             if path in COMMENTED:
-                lines.append(f"\n# {comment}\n{COMMENTED[path]}".rstrip("\n"))
+                gap = "" if indent else "\n"
+                lines.append(f"{gap}{pad}# {comment}\n{COMMENTED[path]}".rstrip("\n"))
                 continue
             section = _section(info)
             if indent == 0:
@@ -119,14 +119,15 @@ def config_markdown() -> str:
             if default is PydanticUndefined:
                 shown = "required"
             elif path == "sample_qc.limits":
-                shown = "see below"
+                shown = "by assay, see below"
             else:
                 shown = f"`{_scalar(_default(info, path))}`"
             lines.append(f"| `{path}` | {shown} | {meaning} |")
 
     emit(Settings, "")
     lines += ["", "Each database has:", "", "| key | default | meaning |", "|---|---|---|"]
-    from genopheno.settings import Database, _limits
+    from genopheno.assays import ASSAYS
+    from genopheno.settings import Database
 
     for name, info in Database.model_fields.items():
         default = info.get_default(call_default_factory=True)
@@ -134,15 +135,17 @@ def config_markdown() -> str:
         lines.append(f"| `{name}` | {shown} | {' '.join((info.description or '').split())} |")
     lines += [
         "",
-        "Default bounds of `sample_qc.limits` (a measure that is given replaces its line):",
+        "Default bounds of `sample_qc.limits`, by `assay` (a measure that is given replaces its",
+        "line):",
         "",
-        "| measure | fail below | warn below | warn above | fail above |",
-        "|---|---|---|---|---|",
+        "| assay | measure | fail below | warn below | warn above | fail above | source |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for name, limit in _limits().items():
-        bounds = (limit.fail_below, limit.warn_below, limit.warn_above, limit.fail_above)
-        cells = ("" if bound is None else f"{bound:g}" for bound in bounds)
-        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    sides = ("fail_below", "warn_below", "warn_above", "fail_above")
+    for assay, measures in ASSAYS.items():
+        for name, (bounds, source) in measures.items():
+            cells = (f"{bounds[side]:g}" if side in bounds else "" for side in sides)
+            lines.append(f"| {assay} | `{name}` | " + " | ".join([*cells, source]) + " |")
     return "\n".join(lines) + "\n"
 
 

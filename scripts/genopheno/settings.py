@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from genopheno.assays import ASSAYS, Assay
 from genopheno.problems import Problem, StageError
 
 
@@ -72,24 +73,40 @@ class Limit(Section):
     fail_above: float | None = None
 
 
-def _limits() -> dict[str, Limit]:
-    return {
-        "reads": Limit(fail_below=100),
-        "q30_fraction": Limit(warn_below=0.7),
-        "mapped_fraction": Limit(fail_below=0.8, warn_below=0.95),
-        "properly_paired_fraction": Limit(warn_below=0.85),
-        "duplicate_fraction": Limit(warn_above=0.25, fail_above=0.6),
-        "mismatch_rate": Limit(warn_above=0.02),
-        "mean_coverage": Limit(fail_below=4, warn_below=10),
-        "breadth_1x": Limit(fail_below=0.5, warn_below=0.9),
-        "call_rate": Limit(fail_below=0.5, warn_below=0.9),
-    }
+Outcome = Literal["fail", "warn"]
 
 
 class SampleQC(Section):
-    limits: dict[str, Limit] = Field(default_factory=_limits)
-    """Bounds per measure (names as in the sample QC table). What is given replaces the
-    bounds of that measure and leaves the others as they are."""
+    limits: dict[str, Limit] = {}
+    """Bounds per measure (names as in the sample QC table), in the place of the defaults of the
+    assay. What is given replaces the bounds of that measure and leaves the others."""
+    on_sex: Outcome = "fail"
+    """What a sample gets whose reads show another sex than the declared one."""
+    on_identity: Outcome = "fail"
+    """What samples get that are one person under two names, or differ where they should not."""
+    on_pedigree: Outcome = "fail"
+    """What both of a pair get whose genotypes contradict the pedigree."""
+    outlier_z: Annotated[float, Field(ge=0)] = 6
+    """Warn of a measure so many robust standard deviations (1.4826 MAD) off the batch's median;
+    0: never. gnomAD drops samples at 4; this only warns, and looks at a dozen measures."""
+    outlier_min_samples: Positive = 20
+    """Outliers are looked for in batches of at least so many samples."""
+
+
+class Identity(Section):
+    earlier: list[Path] = []
+    """Files `fingerprints.bcf` of earlier batches, whose samples are compared with this one's."""
+    max_sites: Positive = 10000
+    """Common SNPs that are used (a quarter as many of X); VerifyBamID2 takes as many."""
+    min_frequency: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    """Frequency of the rarer allele in the batch that makes a SNP common."""
+    min_call_rate: Fraction = 0.5
+    """Genotypes of the batch that a SNP must have."""
+    min_sites: Positive = 100
+    """SNPs at which a sample (or both of a pair) must have reads to be judged."""
+    min_independent_sites: Annotated[int, Field(ge=0)] = 1000
+    """Kinship is told only from so many SNPs 50 kb apart; with fewer, only duplicates, swaps,
+    and declared parents and children are judged."""
 
 
 class VariantQC(Section):
@@ -151,6 +168,12 @@ class Settings(Section):
     """Read aligner."""
     calling: Calling = Calling()
     """Variant calling with bcftools."""
+    assay: Assay = "genome"
+    """What was sequenced; chooses the default bounds of the sample measures."""
+    pedigree: Path | None = None
+    """PED (or FAM) file of declared relatives, by participant or by sample; null: none."""
+    identity: Identity = Identity()
+    """Contamination, sex and identity from the calls."""
     sample_qc: SampleQC = SampleQC()
     """Verdict per sample."""
     variant_qc: VariantQC = VariantQC()
@@ -164,9 +187,12 @@ class Settings(Section):
 
 
 def limits(settings: Settings) -> dict[str, dict[str, float]]:
-    """Bounds per measure: the defaults, each replaced by what the config gives."""
-    merged = {**_limits(), **settings.sample_qc.limits}
-    return {name: limit.model_dump(exclude_none=True) for name, limit in merged.items()}
+    """Bounds per measure: those of the assay, each replaced by what the config gives."""
+    given = {
+        name: limit.model_dump(exclude_none=True)
+        for name, limit in settings.sample_qc.limits.items()
+    }
+    return {name: bounds for name, (bounds, _) in ASSAYS[settings.assay].items()} | given
 
 
 def parse(values: dict, source: str | Path) -> Settings:

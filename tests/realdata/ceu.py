@@ -15,6 +15,7 @@ reference:
   build: GRCh37 chr20:20,000,001-20,300,000
 calling:
   shards: 2
+assay: low-pass
 sample_qc:
   limits:       # low-coverage reads of 2010
     mean_coverage: {{fail_below: 1, warn_below: 4}}

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 BEFORE_THE_JOIN = {
     "receive", "reference", "bwa_index", "database", "align", "mark_duplicates", "read_qc",
-    "shards", "call", "gather", "annotate", "verdicts",
+    "shards", "call", "gather", "annotate", "identity", "verdicts",
 }  # fmt: skip
 
 
@@ -64,6 +64,8 @@ def test_the_bad_sample_is_failed_with_its_reason_and_left_out(demo: tuple[Path,
     ("path", "table"),
     [
         ("qc/samples.parquet", "sample_qc"),
+        ("qc/identity/measures.parquet", "identity_measures"),
+        ("qc/identity/pairs.parquet", "identity_pairs"),
         ("annotated/sites.parquet", "sites"),
         ("cohort/samples.parquet", "cohort_samples"),
         ("cohort/variants.parquet", "cohort_variants"),

@@ -26,6 +26,7 @@ calling:
   shards: 2
 
 # The samples were sequenced at low depth on purpose.
+assay: low-pass
 sample_qc:
   limits:
     mean_coverage: {{fail_below: {fail}, warn_below: {warn}}}

@@ -90,12 +90,14 @@ def write(
 
 
 def _limits(config: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Bounds per measure, with the defaults of the settings where the config is silent."""
-    from genopheno import settings
+    """Bounds per measure, with the defaults of the assay where the config is silent."""
+    from genopheno.assays import ASSAYS
 
-    merged = {name: limit.model_dump() for name, limit in settings.SampleQC().limits.items()}
+    defaults = ASSAYS[config.get("assay") or "genome"]
     given = (config.get("sample_qc") or {}).get("limits") or {}
-    merged.update({name: limit for name, limit in given.items() if isinstance(limit, dict)})
+    merged = {name: bounds for name, (bounds, _) in defaults.items()} | {
+        name: limit for name, limit in given.items() if isinstance(limit, dict)
+    }
     return {
         name: {k: float(v) for k, v in limit.items() if v is not None}
         for name, limit in merged.items()

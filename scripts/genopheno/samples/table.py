@@ -3,83 +3,214 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from genopheno import fields
 from genopheno.files import read_json, write_json, writing
 from genopheno.problems import Problem, StageError, fail
-from genopheno.samples.verdict import Limits, check_limits, verdict
+from genopheno.samples import outliers
+from genopheno.samples.verdict import Limits, Reason, check_limits, crossed, verdict
 from genopheno.tools import run
 
 GENOTYPE_MEASURES = (
     *("call_rate", "n_het", "n_hom_alt"),
     *("het_hom_ratio", "ti_tv", "n_singletons"),
 )
-NOT_MEASURES = ("sample", "participant", "verdict", "reasons")
+# Taken from table identity_measures under the same name.
+IDENTITY_MEASURES = (
+    *("contamination", "contamination_low", "x_coverage_ratio", "y_coverage_ratio"),
+    *("x_heterozygosity", "sex", "inferred_sex", "sex_check", "identity_check"),
+    *("pedigree_check", "mendelian_errors"),
+)
+OTHERS = ("verdict", "reasons", "charr", "outliers")
+# What every sample with reads must have; the absence of any other measure says nothing, since
+# it does not apply to all (pairs, targets, sites enough).
+REQUIRED = ("reads", "mapped_fraction", "mean_coverage", "median_coverage", "breadth_1x")
+CHECKS = ("sex", "identity", "pedigree")
 COLOURS = {"pass": "#4c9f70", "warn": "#e0a526", "fail": "#c8553d"}
 
 
+@dataclass(frozen=True)
+class Policy:
+    """What is judged how: settings `assay` and `sample_qc`.
+
+    Attributes
+    ----------
+    limits : bounds per measure, see `genopheno.samples.verdict.crossed`.
+    on_fault : fail or warn for a check (sex, identity, pedigree) that differs.
+    outlier_z, outlier_min_samples : robust z beyond which a measure warns (0: never), and the
+        samples that a batch must have for that.
+    """
+
+    limits: Limits
+    on_fault: Mapping[str, str]
+    outlier_z: float = 0
+    outlier_min_samples: int = 20
+
+
 def write(
+    samples: Mapping[str, str],
     metrics_files: Sequence[Path],
     cohort_bcf: Path,
-    limits: Limits,
-    parquet: Path,
-    tsv: Path,
-    mqc_json: Path,
+    identity: Path,
+    policy: Policy,
+    *,
+    out_dir: Path,
+    charr: Path | None = None,
 ) -> pd.DataFrame:
     """Join the measures of all samples, judge each, and write table ``sample_qc``.
 
     Parameters
     ----------
-    metrics_files : ``metrics.json`` of each sample.
+    samples : participant of each sample, in the order of the table.
+    metrics_files : ``metrics.json`` of each sample that has reads.
     cohort_bcf : calls of all samples; records that PASS are counted.
-    limits : bounds per measure, see `genopheno.samples.verdict.verdict`.
-    parquet, tsv : the table, twice.
-    mqc_json : the table as MultiQC custom content.
-
-    Returns
-    -------
-    The table, samples in the order of `metrics_files`.
+    identity : table ``identity_measures``.
+    out_dir : gets ``samples.parquet``, ``samples.tsv``, ``samples.json`` (verdicts with the
+        numbers behind each reason) and ``samples_mqc.json`` (MultiQC custom content).
+    charr : table ``charr``, where there is one.
 
     Raises
     ------
-    StageError : unknown measures in `limits`, a measures file that is not one, a sample
-        given twice, or samples with reads but no genotypes (or the reverse).
+    StageError : unknown measures in the limits, a measures file that is not one, a sample
+        given twice, or samples that differ between the sheet, reads, calls and identity.
     """
-    measures = [name for name in fields.names("sample_qc") if name not in NOT_MEASURES]
-    check_limits(limits, measures)
-    rows = _read_measures(metrics_files)
+    numbers = [f.name for f in fields.TABLES["sample_qc"] if f.type != "string"]
+    check_limits(policy.limits, numbers)
+    measured = _read_measures(metrics_files)
     genotypes = genotype_measures(run(["bcftools", "stats", "-s", "-", "-f", "PASS,.", cohort_bcf]))
-    names = [row["sample"] for row in rows]
-    if len(set(names)) < len(names) or set(names) != set(genotypes):
-        raise fail(
-            "samples-differ",
-            cohort_bcf,
-            f"{len(names)} samples have measures of reads and {len(genotypes)} have genotypes; "
-            f"without genotypes: {_some(set(names) - set(genotypes))}; without measures: "
-            f"{_some(set(genotypes) - set(names))}; given twice: "
-            f"{_some({name for name in names if names.count(name) > 1})}",
-            "Run the reads of these samples, then the calling, again",
+    checks = fields.read(identity).set_index("sample")
+    _same_samples(samples, measured, genotypes, list(checks.index), cohort_bcf)
+    with_reads = {row["sample"]: row for row in measured}
+    contaminated = fields.read(charr).set_index("sample")["charr"] if charr else {}
+
+    rows, reasons = [], []
+    for sample, participant in samples.items():
+        row = dict.fromkeys(fields.names("sample_qc"))
+        row |= {"sample": sample, "participant": participant}
+        row |= with_reads.get(sample, {}) | genotypes[sample]
+        row |= {name: _value(checks.at[sample, name]) for name in IDENTITY_MEASURES}
+        row["charr"] = _value(contaminated.get(sample))
+        rows.append(row)
+        optional = set(numbers) - set(REQUIRED if sample in with_reads else ())
+        reasons.append(
+            [*crossed(row, policy.limits, optional), *_faults(checks.loc[sample], policy)]
         )
-    for row in rows:
-        row |= genotypes[row["sample"]]
-        row["verdict"], reasons = verdict(row, limits)
-        row["reasons"] = "; ".join(reasons)
+    for told, found in zip(reasons, _outliers(rows, policy), strict=True):
+        told += found
+    judged = []
+    for row, told in zip(rows, reasons, strict=True):
+        row["verdict"], told = verdict(told)
+        row["reasons"] = "; ".join(reason.text for reason in told)
+        judged.append(told)
 
     frame = pd.DataFrame(rows, columns=fields.names("sample_qc"))
-    fields.write(parquet, frame, "sample_qc")
-    with writing(tsv) as beside:
+    fields.write(out_dir / "samples.parquet", frame, "sample_qc")
+    with writing(out_dir / "samples.tsv") as beside:
         frame.to_csv(beside, sep="\t", index=False, float_format="%.6g")
-    write_json(mqc_json, multiqc_section(frame))
+    write_json(out_dir / "samples.json", as_json(rows, judged, policy))
+    write_json(out_dir / "samples_mqc.json", multiqc_section(frame))
     return frame
 
 
+def as_json(
+    rows: Sequence[Mapping[str, Any]], reasons: Sequence[Sequence[Reason]], policy: Policy
+) -> dict[str, Any]:
+    """Verdicts for programs: per sample its measures and each reason with its numbers."""
+    verdicts = [row["verdict"] for row in rows]
+    return {
+        "counts": {word: verdicts.count(word) for word in COLOURS},
+        "limits": {name: dict(bounds) for name, bounds in policy.limits.items()},
+        "on_fault": dict(policy.on_fault),
+        "outlier_z": policy.outlier_z,
+        "samples": [
+            {
+                "sample": row["sample"],
+                "participant": row["participant"],
+                "verdict": row["verdict"],
+                "reasons": [asdict(reason) for reason in told],
+                "measures": {
+                    name: value
+                    for name, value in row.items()
+                    if name not in ("sample", "participant", "verdict", "reasons")
+                },
+            }
+            for row, told in zip(rows, reasons, strict=True)
+        ],
+    }
+
+
+def _faults(checks: pd.Series, policy: Policy) -> list[Reason]:
+    """Reasons from the checks of sex, identity and pedigree; what is unclear only warns."""
+    reasons = []
+    for check in CHECKS:
+        state, text = checks[f"{check}_check"], checks[f"{check}_reasons"]
+        if state in ("differs", "unclear"):
+            outcome = policy.on_fault[check] if state == "differs" else "warn"
+            reasons.append(Reason(outcome, f"{check}_check", text))
+    return reasons
+
+
+def _outliers(rows: Sequence[dict[str, Any]], policy: Policy) -> list[list[Reason]]:
+    """Per sample a warning for each measure that is an outlier; sets column `outliers`."""
+    found: list[list[Reason]] = [[] for _ in rows]
+    if not policy.outlier_z or len(rows) < policy.outlier_min_samples:
+        return found
+    for measure in outliers.MEASURES:
+        values = np.array([row[measure] for row in rows], dtype=float)
+        if np.isfinite(values).sum() < policy.outlier_min_samples:
+            continue
+        median = np.nanmedian(values)
+        for i, z in enumerate(outliers.robust_z(values)):
+            if abs(z) > policy.outlier_z:
+                name = measure.replace("_", " ")
+                text = (
+                    f"{name} {values[i]:.4g} is an outlier of the batch "
+                    f"(median {median:.4g}, robust z {z:+.1f})"
+                )
+                found[i].append(Reason("warn", measure, text, float(values[i]), "outlier_z", z))
+    for row, told in zip(rows, found, strict=True):
+        row["outliers"] = ", ".join(reason.measure for reason in told)
+    return found
+
+
+def _same_samples(
+    samples: Mapping[str, str],
+    measured: Sequence[Mapping[str, Any]],
+    genotypes: Mapping[str, Any],
+    checked: Sequence[str],
+    calls: Path,
+) -> None:
+    names = [row["sample"] for row in measured]
+    twice = {name for name in names if names.count(name) > 1}
+    if not twice and set(samples) == set(genotypes) == set(checked) and set(names) <= set(samples):
+        return
+    raise fail(
+        "samples-differ",
+        calls,
+        f"{len(samples)} samples are in the sheet, {len(genotypes)} have genotypes; without "
+        f"genotypes: {_some(set(samples) - set(genotypes))}; not in the sheet: "
+        f"{_some((set(genotypes) | set(names)) - set(samples))}; not checked for identity: "
+        f"{_some(set(samples) - set(checked))}; measured twice: {_some(twice)}",
+        "Run the reads of these samples, the calling and 'genopheno identity' again",
+    )
+
+
+def _value(value: Any) -> Any:
+    """A cell of a table as Python has it; None where it is missing."""
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _read_measures(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    expected = set(fields.names("sample_qc")) - {"verdict", "reasons", *GENOTYPE_MEASURES}
+    expected = set(fields.names("sample_qc")) - set(GENOTYPE_MEASURES + IDENTITY_MEASURES + OTHERS)
     rows, problems = [], []
     for path in paths:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from genopheno.problems import Problem, StageError
 
@@ -16,36 +17,65 @@ BOUNDS = {
 }
 
 
-def verdict(metrics: Mapping[str, float | None], limits: Limits) -> tuple[str, list[str]]:
-    """Judge one sample.
+@dataclass(frozen=True)
+class Reason:
+    """Why a sample does not pass.
+
+    Attributes
+    ----------
+    outcome : fail or warn.
+    measure : column of table ``sample_qc`` that it is about.
+    text : in words, with the numbers.
+    value, bound, limit : the number, the bound it crosses (``fail_below`` and so on) and where
+        that lies; None where the reason is none of a bound.
+    """
+
+    outcome: str
+    measure: str
+    text: str
+    value: float | None = None
+    bound: str | None = None
+    limit: float | None = None
+
+
+def crossed(
+    metrics: Mapping[str, float | None], limits: Limits, optional: Collection[str] = ()
+) -> list[Reason]:
+    """The measures of a sample that are not within their bounds, in the order of `limits`.
 
     Parameters
     ----------
-    metrics : measures by name; None: it could not be measured.
+    metrics : measures by name; None: there is none.
     limits : bounds by measure: fail_below, warn_below, warn_above, fail_above. A bound is
         crossed by a value strictly beyond it.
+    optional : measures whose absence says nothing. Any other that has bounds but no value
+        warns.
 
     Returns
     -------
-    The worst verdict of any measure, and a reason for each measure that is not within its
-    bounds: failures first, then warnings, each in the order of `limits`. Of one measure
-    only the worst reason is given. A measure that has bounds but no value warns.
+    Of one measure only the worst reason.
     """
-    reasons: dict[str, list[str]] = {"fail": [], "warn": []}
+    reasons = []
     for measure, bounds in limits.items():
         name, value = measure.replace("_", " "), metrics.get(measure)
         if value is None:
-            if bounds:
-                reasons["warn"].append(f"{name} could not be measured")
+            if bounds and measure not in optional:
+                reasons.append(Reason("warn", measure, f"{name} could not be measured"))
             continue
         for bound, (outcome, below) in BOUNDS.items():
             limit = bounds.get(bound)
             if limit is not None and (value < limit if below else value > limit):
                 shown, at = _numbers(value, limit)
-                reasons[outcome].append(f"{name} {shown} is {bound.split('_')[1]} {at}")
+                text = f"{name} {shown} is {bound.split('_')[1]} {at}"
+                reasons.append(Reason(outcome, measure, text, value, bound, limit))
                 break  # fail bounds come first
-    worst = "fail" if reasons["fail"] else "warn" if reasons["warn"] else "pass"
-    return worst, reasons["fail"] + reasons["warn"]
+    return reasons
+
+
+def verdict(reasons: Sequence[Reason]) -> tuple[str, list[Reason]]:
+    """The worst outcome of any reason, and the reasons with failures first."""
+    ordered = sorted(reasons, key=lambda reason: reason.outcome != "fail")
+    return ordered[0].outcome if ordered else "pass", ordered
 
 
 def _numbers(value: float, limit: float) -> tuple[str, str]:
