@@ -21,6 +21,7 @@ MAKERS = {
     "submission/": "genopheno receive",
     "reads/": "genopheno align",
     "qc/samples": "genopheno verdicts",
+    "qc/identity/": "genopheno identity",
     "qc/": "genopheno read-qc",
     "crams/": "genopheno mark-duplicates",
     "calls/": "genopheno gather",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genopheno.report import identity
 from genopheno.report.blocks import (
     Section,
     card,
@@ -37,6 +38,27 @@ MEASURES = (
     ("het_hom_ratio", "Het / hom", "num", False),
     ("ti_tv", "Ti/Tv", "num", False),
     ("n_singletons", "Singletons", "int", False),
+    ("contamination", "Contamination", "frac", False),
+    ("charr", "CHARR", "frac", False),
+    ("median_coverage", "Median coverage", "num", False),
+)
+# Checks, and their names on the page.
+CHECKS = (
+    ("sex", "Declared sex"),
+    ("inferred_sex", "Sex by reads"),
+    ("identity_check", "Identity"),
+    ("pedigree_check", "Pedigree"),
+    ("outliers", "Outliers"),
+)
+# What is told of one sample, without its names and numbers.
+KINDS = (
+    (r"^same genotypes as ", "same genotypes as another participant"),
+    (r"^swap suspected", "swap suspected"),
+    (r"^genotypes differ from ", "genotypes differ from the same participant"),
+    (r"^declared (female|male), sex unclear", "sex unclear"),
+    (r"^declared (female|male), reads say", "sex differs"),
+    (r"^(declared .* of |the pedigree says)", "pedigree differs"),
+    (r"^(.*) \S+ is an outlier", r"\1 is an outlier"),
 )
 
 
@@ -67,6 +89,7 @@ def section(results: Results, limits: dict[str, dict[str, float]]) -> Section:
         _strips(frame, limits),
         _reasons(frame),
     )
+    section.add(*identity.blocks(results, limits.get("contamination_low", {})))
     return section
 
 
@@ -90,6 +113,10 @@ def _table(frame: pd.DataFrame) -> dict[str, Any]:
         if key in frame and frame[key].notna().any():
             columns.append(column(key, label, kind))
             rows[key] = numbers(frame[key].astype(float), 6)
+    for key, label in CHECKS:
+        if key in frame and frame[key].fillna("").ne("").any():
+            columns.append(column(key, label))
+            rows[key] = frame[key].fillna("").astype(str).tolist()
     return table(
         "table-samples",
         "Verdict per sample",
@@ -206,5 +233,8 @@ def _reasons(frame: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def kind_of_reason(reason: str) -> str:
-    """A reason without the value of the one sample: 'mean coverage below 4'."""
+    """A reason without what is of the one sample: 'mean coverage below 4'."""
+    for pattern, kind in KINDS:
+        if found := re.match(pattern, reason):
+            return found.expand(kind)
     return re.sub(r" [\d.,]+ is ", " ", reason)

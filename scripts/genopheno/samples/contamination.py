@@ -142,7 +142,7 @@ def _profile(log: Likelihood, fraction: float) -> float:
         lambda value: -log(fraction, np.exp(value)),
         bounds=tuple(np.log(ERRORS[[0, -1]])),
         method="bounded",
-        options={"xatol": 0.02},
+        options={"xatol": 0.05},
     )
     return -float(found.fun)
 

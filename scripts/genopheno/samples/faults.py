@@ -72,18 +72,25 @@ def judge(
         if row["relation"] == "same" and row["declared"] != SAME_PARTICIPANT:
             for sample, other in _ends(row):
                 matches.setdefault(sample, []).append(other)
-    for row in rows:
-        if row["outcome"] != "differs":
-            continue
+    contradicted = [row for row in rows if row["outcome"] == "differs"]
+    swapped = {
+        sample
+        for row in contradicted
+        if row["declared"] == SAME_PARTICIPANT
+        for sample, _ in _ends(row)
+        if sample in matches
+    }
+    for row in contradicted:
         for sample, other in _ends(row):
             if row["declared"] == SAME_PARTICIPANT:
                 reason = f"genotypes differ from {other}, the same participant {_numbers(row)}"
-                if sample in matches:
+                if sample in swapped:
                     fits = ", ".join(matches[sample])
                     reason = f"swap suspected: {reason}, and are those of {fits}"
                 fault(sample, "identity", reason)
             elif row["relation"] == "same":
-                fault(sample, "identity", f"same genotypes as {other} {_numbers(row)}")
+                if sample not in swapped:  # told with the swap
+                    fault(sample, "identity", f"same genotypes as {other} {_numbers(row)}")
             else:
                 fault(
                     sample,

@@ -103,7 +103,8 @@ def write(
             [*crossed(row, policy.limits, optional), *_faults(checks.loc[sample], policy)]
         )
     for told, found in zip(reasons, _outliers(rows, policy), strict=True):
-        told += found
+        known = {reason.measure for reason in told}
+        told += [reason for reason in found if reason.measure not in known]
     judged = []
     for row, told in zip(rows, reasons, strict=True):
         row["verdict"], told = verdict(told)
