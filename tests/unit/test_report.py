@@ -14,8 +14,10 @@ import pytest
 from genopheno import fields
 from genopheno.files import write_json, write_text
 from genopheno.problems import StageError
-from genopheno.report import page
+from genopheno.report import identity, page
 from genopheno.report.provenance import collect
+from genopheno.report.read import Results
+from genopheno.report.samples import kind_of_reason
 
 EVIL = "<script>alert(1)</script>"
 SECTIONS = [
@@ -403,6 +405,55 @@ def test_table_of_samples_has_failed_first_and_all_rows(full):
     assert rows["verdict"][0] == "fail"
     assert rows["sample"][0] == "S0099"
     assert len(rows["sample"]) == 100
+
+
+def test_pairs_contamination_and_sex_are_shown_where_the_stage_has_run(tmp_path):
+    root = tmp_path / "results"
+    measures = pd.DataFrame(
+        [
+            dict.fromkeys(fields.names("identity_measures"))
+            | {"sample": f"S{i}{EVIL}", "participant": "P", "sex": "male", "sex_check": check}
+            | {"contamination": low + 0.01, "contamination_low": low, "contamination_high": 0.4}
+            | {"x_coverage_ratio": 0.5, "y_coverage_ratio": 0.4, "inferred_sex": "male"}
+            for i, (check, low) in enumerate((("agrees", 0.0), ("differs", 0.3)))
+        ]
+    )
+    pair = dict.fromkeys(fields.names("identity_pairs")) | {
+        "sample_1": f"S0{EVIL}", "sample_2": "S1", "participant_1": "P", "participant_2": "Q",
+        "declared": "", "outcome": "differs", "relation": "same", "n_sites": 500, "n_sure": 400,
+        "kinship": 0.49, "ibs0": 0.0, "concordance": 0.99, "same_log10_odds": 5.0,
+    }  # fmt: skip
+    fields.write(root / "qc/identity/measures.parquet", measures, "identity_measures")
+    fields.write(root / "qc/identity/pairs.parquet", pd.DataFrame([pair]), "identity_pairs")
+    write_json(root / "qc/identity/identity.json", {"notes": ["few sites"]})
+    notes, side_by_side, kin, pairs = identity.blocks(Results(root), {"fail_above": 0.04})
+    assert notes["text"] == "Few sites."
+    contamination, sex = side_by_side["blocks"]
+    drawn = contamination["spec"]["data"][0]
+    assert drawn["marker"]["color"] == ["var:fail", "var:accent"]  # the dirty one first
+    assert all("<" not in name for name in drawn["y"])
+    assert sex["spec"]["data"][0]["marker"]["symbol"] == ["circle", "x"]
+    assert kin["spec"]["data"][0]["name"] == "differs"
+    assert pairs["data"]["rows"]["relation"] == ["same"]
+    assert identity.blocks(Results(tmp_path / "empty"), {}) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("mean coverage 3.20 is below 4.00", "mean coverage below 4.00"),
+        (
+            "same genotypes as S2 (participant P2) (9 sites)",
+            "same genotypes as another participant",
+        ),
+        ("swap suspected: genotypes differ from S1", "swap suspected"),
+        ("declared male, reads say female: depth of X 1.00", "sex differs"),
+        ("declared parent-child of S2, genotypes say unrelated", "pedigree differs"),
+        ("ti tv 1.2 is an outlier of the batch (median 2)", "ti tv is an outlier"),
+    ],
+)
+def test_kinds_of_reasons_have_no_names_and_values(reason, kind):
+    assert kind_of_reason(reason) == kind
 
 
 def test_partial_run_says_what_is_missing(tmp_path):
