@@ -190,6 +190,7 @@ def test_measures_are_the_read_columns_of_the_table(measured):
         "s1.stats",
         "s1.mosdepth.summary.txt",
         "s1.mosdepth.global.dist.txt",
+        "contigs.json",
     }
 
 
