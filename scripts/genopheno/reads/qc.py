@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +11,7 @@ from pathlib import Path
 from genopheno.files import write_json, writing
 from genopheno.problems import fail
 from genopheno.reads.counts import FastpCounts, fastp_counts
-from genopheno.tools import run
+from genopheno.tools import library_path, run
 
 Metrics = dict[str, str | int | float | None]
 TARGETS = ("target_mean_coverage", "target_median_coverage", "target_breadth_10x")
@@ -274,23 +272,9 @@ def _mosdepth(cram: Path, reference: Path, prefix: Path, threads: int, bed: Path
         [
             "env",
             "MOSDEPTH_PRECISION=6",  # it rounds to two decimals otherwise
-            f"LD_LIBRARY_PATH={_library_path(prefix.parent)}",
+            f"LD_LIBRARY_PATH={library_path(prefix.parent)}",
             *("mosdepth", "-n", "-t", min(threads, 4), "-f", reference.absolute()),
             *(["--by", bed] if bed else []),
             *(prefix, cram),
         ]
     )
-
-
-def _library_path(folder: Path) -> str:
-    """Where mosdepth finds htslib.
-
-    The one of Debian opens ``libhts.so``, a name that only the development package brings;
-    the run-time library under that name serves it. Builds that carry htslib ignore this.
-    """
-    places = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
-    library = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH") or "", "libhts.so.3")
-    if library.exists():
-        (folder / "libhts.so").symlink_to(library)
-        places.append(str(folder.absolute()))
-    return ":".join(places)
