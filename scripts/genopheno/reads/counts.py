@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,16 +90,14 @@ def contents(alignments: Path, *, threads: int) -> Contents:
     StageError : it is no BAM or CRAM, is damaged, or lacks its end.
     """
     copy = "Copy it again from where it was made, and compare the checksums"
+    if not _is_alignment(alignments):
+        raise fail("alignment-unreadable", alignments, "it is neither BAM nor CRAM", copy)
     try:
-        # -u: without contigs it is an unaligned one. What has no end is read by samtools with
-        # no more than a warning.
+        # What has no end is read by samtools with no more than a warning. -u: one without
+        # contigs is an unaligned one.
         run(["samtools", "quickcheck", "-u", "-v", alignments])
     except StageError:
-        with open(alignments, "rb") as handle:
-            known = handle.read(4)[:4] in (b"\x1f\x8b\x08\x04", b"CRAM")
-        if known:
-            raise fail("alignment-truncated", alignments, "its end is missing", copy) from None
-        raise fail("alignment-unreadable", alignments, "it is neither BAM nor CRAM", copy) from None
+        raise fail("alignment-truncated", alignments, "its end is missing", copy) from None
     try:
         return flagstat(alignments, threads=threads)
     except StageError as error:
@@ -111,3 +111,15 @@ def flagstat(alignments: Path, *, threads: int) -> Contents:
     said = json.loads(run(["samtools", "flagstat", "-@", threads - 1, "-O", "json", alignments]))
     parts = [said["QC-passed reads"], said["QC-failed reads"]]
     return Contents(*(sum(part[name] for part in parts) for name in FLAGSTAT))
+
+
+def _is_alignment(path: Path) -> bool:
+    """Tell BAM and CRAM by how they begin; samtools itself would read SAM and FASTQ as well."""
+    with open(path, "rb") as handle:
+        if handle.read(4) == b"CRAM":
+            return True
+    try:
+        with gzip.open(path) as handle:
+            return handle.read(4) == b"BAM\1"
+    except (OSError, EOFError, zlib.error):
+        return False

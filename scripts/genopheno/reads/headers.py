@@ -56,7 +56,7 @@ def misfits(header: Sequence[str], dictionary: Sequence[str]) -> list[str]:
     known = {row["SN"]: row for row in fields(dictionary, "@SQ")}
     found = fields(header, "@SQ")
     if not found:
-        return ["it names no contig: it is not aligned"]
+        return ["it names no contig, so it is not aligned"]
     absent = [row["SN"] for row in found if row["SN"] not in known]
     longer = [
         f"{row['SN']} ({row['LN']} bp, in the reference {known[row['SN']]['LN']})"
@@ -71,7 +71,7 @@ def misfits(header: Sequence[str], dictionary: Sequence[str]) -> list[str]:
         and row.get("M5", known[row["SN"]]["M5"]).lower() != known[row["SN"]]["M5"]
     ]
     return [
-        f"{what}: {', '.join(names[:SHOWN])}" + (" and more" if len(names) > SHOWN else "")
+        f"it has {what}: {', '.join(names[:SHOWN])}" + (" and more" if len(names) > SHOWN else "")
         for what, names in (
             ("contigs that the reference does not have", absent),
             ("contigs of another length", longer),

@@ -71,7 +71,7 @@ def import_alignment(
         raise fail(
             "alignment-reference",
             alignment,
-            f"it was not aligned to this reference; it has {'; '.join(wrong)}",
+            f"it was not aligned to this reference: {'; '.join(wrong)}",
             "Name the reference it was aligned to, or set reads.realign: true",
         )
     if not given.mapped:
