@@ -85,6 +85,19 @@ def unaligned(fastqs: tuple[Path, ...], path: Path, *options: str) -> Path:
     return path
 
 
+def measures(path: Path, genome: Path, folder: Path, **options) -> dict:
+    return read_qc(
+        path,
+        reference=genome,
+        fastp_jsons=[],
+        sample="new",
+        participant="p1",
+        out_dir=folder,
+        threads=1,
+        **options,
+    )
+
+
 # --- read back to FASTQ ------------------------------------------------------------------
 
 
@@ -222,15 +235,7 @@ def test_unsorted_without_read_groups_and_duplicates(fastqs, genome, tmp_path):
         "it had no read group",
         "it was sorted here",
     ]
-    metrics = read_qc(
-        path,
-        reference=genome,
-        fastp_jsons=[],
-        sample="new",
-        participant="p1",
-        out_dir=tmp_path / "qc",
-        threads=1,
-    )
+    metrics = measures(path, genome, tmp_path / "qc")
     assert metrics["reads"] == 2200
     assert metrics["bases"] == 220_000
     assert metrics["q30_fraction"] == 1
@@ -316,3 +321,19 @@ def test_what_is_not_an_alignment_is_said_to_be_none(fastqs, genome, tmp_path):
         taken(fastqs[0], genome, tmp_path / "out")
     with pytest.raises(StageError, match=r"alignment-reference.*it is not aligned"):
         taken(unaligned(fastqs, tmp_path / "u.bam"), genome, tmp_path / "out")
+
+
+@pytest.mark.parametrize("ending", ["bam", "cram"])
+def test_a_file_that_only_says_it_is_sorted_is_sorted(ending, aligned, genome, tmp_path):
+    """It would lose reads wherever a region is asked for."""
+    lines = run(["samtools", "view", "-h", aligned.bam]).splitlines()
+    body = [line for line in lines if not line.startswith("@")]
+    head = [line for line in lines if line.startswith("@")]
+    (tmp_path / "x.sam").write_text("\n".join([*head, *body[::2], *body[1::2]]) + "\n")
+    run(["samtools", "view", "-T", genome, "-o", tmp_path / f"x.{ending}", tmp_path / "x.sam"])
+    path, said = taken(tmp_path / f"x.{ending}", genome, tmp_path)
+    assert said["sorted_here"]
+    region = ["samtools", "view", "-c", "-T", genome]
+    run(["samtools", "index", aligned.bam])
+    expected = run([*region, aligned.bam, "chrA:5000-6000"])
+    assert run([*region, path, "chrA:5000-6000"]) == expected

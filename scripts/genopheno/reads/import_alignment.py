@@ -9,7 +9,7 @@ from typing import Any
 
 from genopheno.files import md5 as md5_of
 from genopheno.files import write_json, writing
-from genopheno.problems import fail
+from genopheno.problems import StageError, fail
 from genopheno.reads.counts import contents, flagstat
 from genopheno.reads.duplicates import CRAM
 from genopheno.reads.headers import (
@@ -41,8 +41,8 @@ def import_alignment(
     """Bring an alignment into the form of ours: CRAM 3.0, sorted, indexed, SM of the sheet.
 
     Records stay as they are: positions, duplicate flags, tags, read groups. Contigs get the
-    order of the reference; records are sorted where the header does not say that they are, or
-    where the order of the contigs changes.
+    order of the reference; records are sorted where they are not yet, or where the order of the
+    contigs changes.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def import_alignment(
             "Copy it again from where it was made, or set reads.realign: true",
         )
     ordered = list(contigs(header)) == list(contigs(dictionary))
-    to_sort = not (ordered and is_coordinate_sorted(header))
+    to_sort = not (ordered and is_coordinate_sorted(header) and _can_be_indexed(alignment, threads))
     said = {
         "file": str(alignment),
         "sample": sample,
@@ -131,6 +131,27 @@ def import_alignment(
         write_json(summary, said)
         checksum.write_text(f"{md5_of(out)}  {cram.name}\n")
     return said
+
+
+def _can_be_indexed(alignment: Path, threads: int) -> bool:
+    """Tell whether the records are in the order that the header promises.
+
+    An index can be made of a CRAM in any order, and loses reads then; one of a BAM cannot. So
+    the records become a BAM that nobody keeps, places alone (nothing else of a CRAM is decoded).
+    """
+    fields = "required_fields=0x3e"  # flag, contig, position, mapping quality, CIGAR
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder) / "index.csi"
+        try:
+            run(
+                [
+                    *("samtools", "view", "-u", "-@", threads - 1, "--input-fmt-option", fields),
+                    *("--write-index", "-o", f"/dev/null##idx##{index}", alignment),
+                ]
+            )
+        except StageError:
+            return False
+    return True
 
 
 def _notes(said: dict[str, Any]) -> list[str]:
