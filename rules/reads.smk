@@ -149,6 +149,9 @@ rule read_qc:
             f"results/reads/{unit.sample}/{unit.unit}.fastp.json"
             for unit in UNITS_OF.get(wildcards.sample, [])
         ],
+        # Which of the two rules made the CRAM: if that changes, the CRAM is made anew.
+        made=lambda wildcards: "results/qc/{sample}/{sample}."
+        + ("import.json" if wildcards.sample in ALIGNED else "markdup.json"),
         targets=_TARGETS,
     output:
         metrics=ensure("results/qc/{sample}/metrics.json", non_empty=True),
