@@ -29,6 +29,8 @@ if [ "${1:-}" = "--tests" ]; then
     need plink1.9 plink1.9
 else
     need bwa bwa
+    need minimap2 minimap2
+    need snap-aligner snap-aligner
     need samtools samtools
     need bcftools bcftools
     need freebayes freebayes

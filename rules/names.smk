@@ -3,8 +3,10 @@ try:
     from genopheno import settings as settings_model
     from genopheno.clinical.declaration import trait_names
     from genopheno.problems import StageError
+    from genopheno.reads.aligners import FAST, index_files
     from genopheno.submission.alignments import is_aligned
     from genopheno.submission.sheet import read_sheet
+    from genopheno.submission.streams import Fault
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}. Install the package beside Snakemake: pip install .")
 
@@ -19,16 +21,21 @@ except StageError as error:
 
 SAMPLES = list(dict.fromkeys(unit.sample for unit in _units))
 # What has to be aligned, unit by unit; alignments taken as they are; calls made elsewhere.
-UNITS = {
-    (unit.sample, unit.unit): unit
-    for unit in _units
-    if unit.entry == "fastq" or (unit.entry in ("bam", "cram") and not is_aligned(unit.file))
-}
-ALIGNED = {
-    unit.sample: unit.file
+try:
+    UNITS = {
+        (unit.sample, unit.unit): unit
+        for unit in _units
+        if unit.entry == "fastq"
+        or (unit.entry in ("bam", "cram") and (SETTINGS.reads.realign or not is_aligned(unit.file)))
+    }
+except Fault as fault:  # it names the file
+    raise WorkflowError(f"{fault}. {fault.mend}\nRun 'genopheno check' for the whole list.")
+_aligned = {
+    unit.sample: unit
     for unit in _units
     if unit.entry in ("bam", "cram") and (unit.sample, unit.unit) not in UNITS
 }
+ALIGNED = {sample: unit.file for sample, unit in _aligned.items()}
 GVCFS = {unit.sample: unit.file for unit in _units if unit.entry == "gvcf"}
 VCFS = {unit.sample: unit.file for unit in _units if unit.entry == "vcf"}
 CRAM_SAMPLES = [sample for sample in SAMPLES if sample not in GVCFS and sample not in VCFS]
@@ -36,9 +43,19 @@ PARTICIPANT_OF = {unit.sample: unit.participant for unit in _units}
 UNITS_OF = {}
 for unit in UNITS.values():
     UNITS_OF.setdefault(unit.sample, []).append(unit)
+_both = [
+    unit.sample for unit in _units if unit.sample in _aligned and unit is not _aligned[unit.sample]
+]
+if _both:
+    raise WorkflowError(
+        f"An aligned BAM or CRAM must be the only row of its sample: {', '.join(_both)}. "
+        "Merge the files, or set reads.realign: true"
+    )
 SHARDS = [str(i + 1) for i in range(SETTINGS.calling.shards)]
 DATABASES = sorted(SETTINGS.databases)
 GENOME = "results/reference/genome.fa"
+ALIGNER = FAST if SETTINGS.fast else SETTINGS.aligner
+INDEX = index_files(ALIGNER, GENOME)
 
 
 wildcard_constraints:

@@ -39,8 +39,10 @@ rule matrices:
 rule multiqc:
     input:
         fastp=[f"results/reads/{unit.sample}/{unit.unit}.fastp.json" for unit in UNITS.values()],
-        stats=expand("results/qc/{sample}/{sample}.stats", sample=SAMPLES),
-        coverage=expand("results/qc/{sample}/{sample}.mosdepth.global.dist.txt", sample=SAMPLES),
+        stats=expand("results/qc/{sample}/{sample}.stats", sample=CRAM_SAMPLES),
+        coverage=expand(
+            "results/qc/{sample}/{sample}.mosdepth.global.dist.txt", sample=CRAM_SAMPLES
+        ),
         verdicts="results/qc/samples_mqc.json",
     output:
         ensure("results/report/multiqc.html", non_empty=True),
@@ -51,8 +53,10 @@ rule multiqc:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
+    params:
+        folders=["results/qc", *(["results/reads"] if UNITS else [])],
     shell:
-        "multiqc results/reads results/qc --outdir results/report --filename multiqc.html"
+        "multiqc {params.folders} --outdir results/report --filename multiqc.html"
         " --title 'Reads and samples' --no-data-dir --force --no-version-check > {log} 2>&1"
 
 

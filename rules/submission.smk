@@ -54,22 +54,6 @@ rule reference:
         " --out-fasta {output.fasta} --out-genes {output.genes} > {log} 2>&1"
 
 
-rule bwa_index:
-    input:
-        GENOME,
-    output:
-        multiext(GENOME, ".amb", ".ann", ".bwt", ".pac", ".sa"),
-    log:
-        "results/logs/bwa_index.log",
-    conda:
-        "../envs/reads.yaml"
-    resources:
-        mem_mb=8000,
-        runtime=240,
-    shell:
-        "bwa index {input} > {log} 2>&1"
-
-
 rule database:
     input:
         vcf=lambda wildcards: SETTINGS.databases[wildcards.database].file,

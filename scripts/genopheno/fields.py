@@ -76,17 +76,21 @@ reasons                 | string  |       | why it is not pass, '; ' between rea
 reads                   | int64   | reads | reads handed in, both ends counted
 bases                   | int64   | bp    | bases handed in
 q30_fraction            | float64 |       | fraction of the bases handed in with quality 30 or more
-reads_after_trimming    | int64   | reads | reads left by quality and length trimming
+reads_after_trimming    | int64   | reads | reads left by quality and length trimming; null for alignments taken as they are
 mapped_fraction         | float64 |       | primary reads that are mapped
-properly_paired_fraction| float64 |       | primary reads in a proper pair
-duplicate_fraction      | float64 |       | primary mapped reads that are marked as duplicates
+properly_paired_fraction| float64 |       | primary reads in a proper pair; null for single reads
+duplicate_fraction      | float64 |       | primary mapped reads that are marked as duplicates; null where none was looked for
 mismatch_rate           | float64 |       | mismatches per mapped base
 insert_size_mean        | float64 | bp    | mean insert size of the 99 % of pairs that are not extreme
 insert_size_sd          | float64 | bp    | its standard deviation
+insert_size_median      | float64 | bp    | median insert size of all mapped pairs
 mean_coverage           | float64 | reads | mean depth over the reference, duplicates left out
 median_coverage         | float64 | reads | median depth over the reference
 breadth_1x              | float64 |       | fraction of the reference with depth 1 or more
 breadth_10x             | float64 |       | fraction of the reference with depth 10 or more
+target_mean_coverage    | float64 | reads | mean depth over the targets; null where there are none
+target_median_coverage  | float64 | reads | median depth over the targets
+target_breadth_10x      | float64 |       | fraction of the targets with depth 10 or more
 call_rate               | float64 |       | fraction of called genotypes among sites that pass
 n_het                   | int64   | sites | heterozygous calls
 n_hom_alt               | int64   | sites | homozygous alternate calls

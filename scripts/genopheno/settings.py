@@ -49,6 +49,8 @@ class Reads(Section):
     """fastp: a base below this quality is unqualified (Phred)."""
     min_length: Positive = 30
     """fastp: shorter reads are dropped with their mate (bp)."""
+    realign: bool = False
+    """Align the reads of aligned BAM and CRAM files anew; false: take them as they are."""
 
 
 class Calling(Section):
@@ -163,9 +165,12 @@ class Settings(Section):
     databases: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], Database] = {}
     """Site databases by name, such as clinvar, gnomad, dbsnp."""
     reads: Reads = Reads()
-    """Read trimming."""
-    aligner: Literal["bwa"] = "bwa"
-    """Read aligner."""
+    """Read trimming, and what is done with aligned files."""
+    aligner: Literal["bwa", "bwa-mem2", "minimap2", "snap"] = "bwa"
+    """Read aligner; docs/aligners.md compares them."""
+    fast: bool = False
+    """Use the fastest aligner whose calls are as good as those of bwa (minimap2), whatever
+    `aligner` says."""
     calling: Calling = Calling()
     """Variant calling with bcftools."""
     assay: Assay = "genome"

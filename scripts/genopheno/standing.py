@@ -15,16 +15,19 @@ def standing(results: Path = Path("results")) -> list[dict[str, str]]:
 
     Returns
     -------
-    rows with keys sample, reads (units aligned of units received), cram, qc, verdict, reasons;
-    empty when nothing was received yet.
+    rows with keys sample, reads (units aligned of units received; an alignment taken as it is
+    counts once it is a CRAM, calls do not count), cram, qc, verdict, reasons; empty when nothing
+    was received yet.
     """
     units = results / "submission/units.tsv"
     if not units.exists():
         return []
-    received: dict[str, list[str]] = {}
+    received: dict[str, list[tuple[str, str]]] = {}
     with open(units, newline="", encoding="utf-8") as handle:
         for row in csv.DictReader(handle, delimiter="\t"):
-            received.setdefault(row["sample"], []).append(row["unit"])
+            units_of = received.setdefault(row["sample"], [])
+            if row["entry"] not in ("gvcf", "vcf"):
+                units_of.append((row["unit"], row["entry"]))
     verdicts: dict[str, dict[str, str]] = {}
     table = results / "qc/samples.tsv"
     if table.exists():
@@ -32,13 +35,18 @@ def standing(results: Path = Path("results")) -> list[dict[str, str]]:
             verdicts = {row["sample"]: row for row in csv.DictReader(handle, delimiter="\t")}
     rows = []
     for sample, names in received.items():
-        aligned = sum((results / f"reads/{sample}/{name}.fastp.json").exists() for name in names)
+        cram = (results / f"crams/{sample}.cram").exists()
+        aligned = sum(
+            (results / f"reads/{sample}/{name}.fastp.json").exists()
+            or (cram and entry in ("bam", "cram"))
+            for name, entry in names
+        )
         found = verdicts.get(sample, {})
         rows.append(
             {
                 "sample": sample,
-                "reads": f"{aligned}/{len(names)}",
-                "cram": "yes" if (results / f"crams/{sample}.cram").exists() else "",
+                "reads": f"{aligned}/{len(names)}" if names else "",
+                "cram": "yes" if cram else "",
                 "qc": "yes" if (results / f"qc/{sample}/metrics.json").exists() else "",
                 "verdict": found.get("verdict", ""),
                 "reasons": found.get("reasons", ""),

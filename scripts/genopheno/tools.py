@@ -102,7 +102,8 @@ def _failure(lines: list[list[str]], codes: list[int], errors: list) -> Exceptio
 
 def version(tool: str) -> str:
     """First line that a tool prints of its own version; 'not found' where it is absent."""
-    flag = {"bwa": [], "java": ["-version"]}.get(tool, ["--version"])
+    flags = {"bwa": [], "bwa-mem2": ["version"], "snap-aligner": [], "java": ["-version"]}
+    flag = flags.get(tool, ["--version"])
     try:
         with tempfile.TemporaryDirectory() as folder:
             said = subprocess.run(
@@ -118,7 +119,10 @@ def version(tool: str) -> str:
     text = (said.stdout + said.stderr).splitlines()
     for line in text:
         if "ersion" in line or line.split()[:1] == [tool]:
-            return line.removeprefix("Version:").removeprefix(tool).strip()
+            greeting = "Welcome to SNAP version"
+            for word in (greeting, "Version:", tool):
+                line = line.removeprefix(word).strip()
+            return line
     return text[0].strip() if text else "unknown"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genopheno.reads.align import align
+from genopheno.reads.aligners import make_index
 from genopheno.reads.duplicates import mark_duplicates
 from genopheno.tools import run
 
@@ -27,13 +28,14 @@ def sequence(length: int, seed: int) -> str:
     return "".join(random.Random(seed).choices("ACGT", k=length))
 
 
-def reference(folder: Path, contigs: dict[str, str]) -> Path:
-    """FASTA of contigs with its samtools and bwa indexes."""
+def reference(folder: Path, contigs: dict[str, str], aligners: tuple[str, ...] = ("bwa",)) -> Path:
+    """FASTA of contigs with its samtools index and those of aligners."""
     folder.mkdir(parents=True, exist_ok=True)
     fasta = folder / "genome.fa"
     fasta.write_text("".join(f">{name}\n{bases}\n" for name, bases in contigs.items()))
     run(["samtools", "faidx", fasta])
-    run(["bwa", "index", fasta])
+    for name in aligners:
+        make_index(name, fasta)
     return fasta
 
 
@@ -79,7 +81,7 @@ def reads(
 
 
 def unit(
-    fastqs: tuple[Path, Path],
+    fastqs: tuple[Path, ...],
     genome: Path,
     folder: Path,
     *,
@@ -88,12 +90,13 @@ def unit(
     lane: str = "1",
     **options,
 ) -> Unit:
-    """One unit through `align`, with the names that the pipeline gives."""
+    """One unit through `align`, with the names that the pipeline gives; without FASTQ, give
+    `alignment`."""
     made = Unit(
         *(folder / f"{library}.{lane}.{end}" for end in ("bam", "fastp.json", "fastp.html"))
     )
     align(
-        *fastqs,
+        *(fastqs or [None]),
         reference=genome,
         bam=made.bam,
         fastp_json=made.json,

@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import pysam
 import pytest
 
 from genopheno import fields
@@ -190,6 +191,7 @@ def test_measures_are_the_read_columns_of_the_table(measured):
         "s1.stats",
         "s1.mosdepth.summary.txt",
         "s1.mosdepth.global.dist.txt",
+        "contigs.json",
     }
 
 
@@ -216,6 +218,60 @@ def test_depth_agrees_with_samtools_depth_without_duplicates_and_over_all_contig
     assert metrics["median_coverage"] == depths[len(depths) // 2]
     assert metrics["breadth_1x"] == pytest.approx(sum(d >= 1 for d in depths) / 25_000, abs=1e-3)
     assert metrics["breadth_10x"] == pytest.approx(sum(d >= 10 for d in depths) / 25_000, abs=2e-3)
+
+
+def test_depth_by_contig_is_in_the_order_of_the_reference(measured):
+    _, metrics, out = measured
+    found = read_json(out / "contigs.json")
+    assert list(found) == ["chrA", "chrB"]
+    assert found["chrB"] == {"length": 5000, "mean": 0}  # nothing was aligned to it
+    assert found["chrA"]["mean"] == pytest.approx(metrics["mean_coverage"] * 25 / 20, rel=1e-3)
+
+
+def test_depth_over_targets_agrees_with_samtools_depth(measured, genome, tmp_path):
+    path, *_ = measured
+    bed = tmp_path / "targets.bed"
+    # Out of order, overlapping, and one on the contig without reads.
+    bed.write_text("chrA\t5000\t6000\tx\nchrA\t1000\t2000\nchrA\t1500\t2500\nchrB\t0\t100\n")
+    metrics = read_qc(
+        path, reference=genome, fastp_jsons=[], sample="s1", participant="p1",
+        out_dir=tmp_path / "out", threads=2, targets=bed,
+    )  # fmt: skip
+    rows = run(
+        ["samtools", "depth", "-aa", "-s", "-b", bed, "--reference", genome, path]
+    ).splitlines()
+    depths = sorted(int(row.split("\t")[2]) for row in rows)
+    assert len(depths) == 2600
+    assert metrics["target_mean_coverage"] == pytest.approx(sum(depths) / 2600, rel=1e-3)
+    assert metrics["target_median_coverage"] == depths[len(depths) // 2]
+    share = sum(d >= 10 for d in depths) / 2600
+    assert metrics["target_breadth_10x"] == pytest.approx(share, abs=1e-3)
+    bed.write_text("# nothing\n")
+    with pytest.raises(StageError, match="targets-empty"):
+        read_qc(
+            path, reference=genome, fastp_jsons=[], sample="s1", participant="p1",
+            out_dir=tmp_path / "none", threads=2, targets=bed,
+        )  # fmt: skip
+
+
+def test_measures_of_an_alignment_agree_with_a_second_count(measured, genome, tmp_path):
+    """Without fastp reports: the same reads, bases and qualities, counted by pysam."""
+    path, *_ = measured
+    metrics = read_qc(
+        path, reference=genome, fastp_jsons=[], sample="s1", participant="p1",
+        out_dir=tmp_path / "out", threads=2,
+    )  # fmt: skip
+    sizes, bases, good = [], 0, 0
+    with pysam.AlignmentFile(str(path), reference_filename=str(genome)) as file:
+        for record in file:
+            if not record.is_secondary and not record.is_supplementary:
+                bases += record.query_length
+                good += sum(q >= 30 for q in record.query_qualities)
+                if record.template_length > 0:
+                    sizes.append(record.template_length)
+    assert (metrics["reads"], metrics["bases"]) == (4000, bases)
+    assert metrics["q30_fraction"] == good / bases
+    assert metrics["insert_size_median"] == pytest.approx(sorted(sizes)[len(sizes) // 2], abs=1)
 
 
 def test_reads_lost_between_trimming_and_cram_are_noticed(measured, aligned, genome, tmp_path):

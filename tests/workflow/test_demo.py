@@ -18,7 +18,7 @@ from genopheno.runner import Progress
 pytestmark = pytest.mark.slow
 
 BEFORE_THE_JOIN = {
-    "receive", "reference", "bwa_index", "database", "align", "mark_duplicates", "read_qc",
+    "receive", "reference", "aligner_index", "database", "align", "mark_duplicates", "read_qc",
     "shards", "call", "gather", "annotate", "identity", "verdicts",
 }  # fmt: skip
 
@@ -125,7 +125,7 @@ def test_an_added_sample_aligns_no_finished_one_again(project, genopheno) -> Non
         csv.DictWriter(handle, rows[0]).writerow(row)
     plan = planned(genopheno, project)
     assert plan["align"] == plan["mark_duplicates"] == plan["read_qc"] == 1
-    assert not {"reference", "bwa_index", "database", "shards"} & set(plan), plan
+    assert not {"reference", "aligner_index", "database", "shards"} & set(plan), plan
     said = genopheno("run", "--until", "read_qc", cwd=project).stdout
     assert "Done" in said
     plan = planned(genopheno, project)

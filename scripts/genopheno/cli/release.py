@@ -44,10 +44,12 @@ def report(
 ) -> None:
     """Write the report: one HTML file that opens offline."""
     from genopheno.files import read_json, write_json
+    from genopheno.reads.aligners import ALIGNERS, FAST
     from genopheno.report import page
     from genopheno.report.provenance import TOOLS, collect
 
     config = json.loads(settings)
-    known = collect(config, read_json(results / "submission/receipt.json"), tools=TOOLS)
+    aligner = ALIGNERS[FAST if config["fast"] else config["aligner"]].program
+    known = collect(config, read_json(results / "submission/receipt.json"), tools=[aligner, *TOOLS])
     write_json(provenance, known)
     page.write(results, output, project=Path.cwd().name, config=config, provenance=known)

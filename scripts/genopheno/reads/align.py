@@ -1,25 +1,25 @@
-"""One sequencing unit: fastp, bwa mem, fixmate and sort in one pipe, nothing in between on disk."""
+"""One sequencing unit: fastp, aligner, fixmate and sort in one pipe, nothing in between on disk."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from genopheno.files import writing
 from genopheno.problems import fail
-from genopheno.reads.counts import fastp_counts, primary_reads
+from genopheno.reads.aligners import ALIGNERS, Job, require_index
+from genopheno.reads.counts import fastp_counts, flagstat
+from genopheno.reads.sources import Source, check_arrived, from_alignment, from_fastq
 from genopheno.tools import Command, run
 
-# Bases per batch of bwa mem: insert sizes are estimated per batch, so a fixed one makes the
-# alignments independent of the number of threads (as in the functional-equivalence standard
-# of Regier et al. 2018, Nat Commun 9:4038).
-BATCH = 100_000_000
 SORT_MEMORY_MB = 2048  # over all threads of samtools sort; what does not fit is spilled
 
 
 def align(
-    fastq_1: Path,
-    fastq_2: Path,
+    fastq_1: Path | None,
+    fastq_2: Path | None = None,
     *,
+    alignment: Path | None = None,
     reference: Path,
     bam: Path,
     fastp_json: Path,
@@ -30,21 +30,25 @@ def align(
     platform: str,
     platform_unit: str,
     threads: int,
+    aligner: str = "bwa",
     trim: bool = True,
     min_base_quality: int = 15,
     min_length: int = 30,
 ) -> None:
-    """Trim, align and sort the read pairs of one unit.
+    """Trim, align and sort the reads of one unit.
 
     Parameters
     ----------
-    fastq_1, fastq_2 : first and second reads, gzip or plain.
-    reference : FASTA with a bwa index beside it.
-    bam : coordinate-sorted BAM to write, lightly compressed (it is temporary), mate scores
-        set for samtools markdup.
+    fastq_1, fastq_2 : first and second reads, gzip or plain; without the second, single reads.
+    alignment : unaligned or aligned BAM or CRAM to take the reads from, in place of `fastq_1`.
+        All its reads become this unit, whatever read groups it names.
+    reference : FASTA with the index of the aligner beside it.
+    bam : coordinate-sorted BAM to write, lightly compressed (it is temporary); pairs have mate
+        scores set for samtools markdup.
     fastp_json, fastp_html : reports of fastp to write.
     sample, unit_id, library, platform, platform_unit : SM, ID, LB, PL and PU of the read group.
-    threads : threads of bwa; the other tools take what it leaves.
+    threads : threads of the aligner; the other tools take what it leaves.
+    aligner : one of `genopheno.reads.aligners.ALIGNERS`.
     trim : cut adapters and poor ends, drop poor and short reads with their mates;
         False: fastp only measures.
     min_base_quality : a base below it is poor (Phred).
@@ -52,30 +56,51 @@ def align(
 
     Raises
     ------
-    StageError : a tool failed, no read is left, or the BAM holds fewer reads than fastp passed.
-        No output is left behind.
+    StageError : a tool failed, no read is left, the index is absent, fastp was given fewer reads
+        than an `alignment` holds, or the BAM holds fewer reads than fastp passed. No output is
+        left behind.
     """
-    with writing(fastp_json) as report, writing(fastp_html) as page, writing(bam) as out:
+    if (fastq_1 is None) == (alignment is None):
+        raise fail(
+            "reads-source",
+            unit_id,
+            f"both FASTQ and an alignment, or neither, are given for unit {unit_id}",
+            "Give --fastq-1 (and --fastq-2), or --alignment",
+        )
+    index = require_index(aligner, reference)
+    group = read_group(unit_id, sample, library, platform, platform_unit)
+    with (
+        writing(fastp_json) as report,
+        writing(fastp_html) as page,
+        writing(bam) as out,
+        tempfile.TemporaryDirectory(prefix=f".{bam.name}.", dir=bam.parent) as folder,
+    ):
+        if alignment:
+            scratch = Path(folder).absolute()
+            source = from_alignment(
+                alignment, reference=reference, scratch=scratch, threads=threads
+            )
+        else:
+            source = from_fastq(fastq_1, fastq_2)
+        job = Job(index, group, source.paired, min_length if trim else 1, threads)
+        mates = [["samtools", "fixmate", "-m", "-u", "-", "-"]] if source.paired else []
         run(
-            _fastp(fastq_1, fastq_2, report, page, unit_id, trim, min_base_quality, min_length),
-            [
-                *("bwa", "mem", "-t", threads, "-K", BATCH, "-v", 1, "-p"),
-                "-Y",  # soft-clip supplementary reads: their whole sequence stays in the CRAM
-                *("-R", read_group(unit_id, sample, library, platform, platform_unit)),
-                *(reference.absolute(), "-"),
-            ],
-            ["samtools", "fixmate", "-m", "-u", "-", "-"],
+            *source.commands,
+            _fastp(source, report, page, unit_id, trim, min_base_quality, min_length),
+            ALIGNERS[aligner].align(job),
+            *mates,
             _sort(out, threads),
         )
         counts = fastp_counts([report])
+        check_arrived(source, counts.reads)
         if counts.reads_after == 0:
             raise fail(
                 "reads-none-left",
-                fastq_1,
+                source.file,
                 f"fastp passed none of the {counts.reads} reads of unit {unit_id}",
                 "Look at the quality and length of the reads, or set reads.trim: false",
             )
-        aligned = primary_reads(out, threads=threads)
+        aligned = flagstat(out, threads=threads).primary
         if aligned != counts.reads_after:
             raise fail(
                 "reads-lost",
@@ -86,11 +111,11 @@ def align(
 
 
 def read_group(unit_id: str, sample: str, library: str, platform: str, platform_unit: str) -> str:
-    r"""The read group as bwa reads it, with ``\t`` between fields.
+    r"""The read group as aligners read it, with ``\t`` between fields.
 
     Raises
     ------
-    StageError : a value holds a backslash, which bwa would interpret, or a control character.
+    StageError : a value holds a backslash, which aligners would interpret, or a control character.
     """
     fields = {"ID": unit_id, "SM": sample, "LB": library, "PL": platform, "PU": platform_unit}
     for tag, value in fields.items():
@@ -105,8 +130,7 @@ def read_group(unit_id: str, sample: str, library: str, platform: str, platform_
 
 
 def _fastp(
-    fastq_1: Path,
-    fastq_2: Path,
+    source: Source,
     report: Path,
     page: Path,
     title: str,
@@ -120,8 +144,10 @@ def _fastp(
         if trim
         else ["-A", "-Q", "-L", "-G"]
     )
+    if trim and source.two_colours:
+        passing.append("--trim_poly_g")
     return [
-        *("fastp", "-i", fastq_1.absolute(), "-I", fastq_2.absolute(), "--stdout"),
+        *("fastp", *source.fastp, "--stdout"),
         "--dont_eval_duplication",  # markdup does it from positions; saves 1 GB
         # With more workers it writes to stdout in an order that changes from run to run, and
         # with the order the batches of bwa; one feeds about twenty threads of bwa.

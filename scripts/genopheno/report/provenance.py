@@ -11,7 +11,7 @@ from typing import Any
 
 from genopheno import tools as field_tools
 
-TOOLS = ["bwa", "samtools", "bcftools", "fastp", "mosdepth", "tabix", "java"]
+TOOLS = ["samtools", "bcftools", "fastp", "mosdepth", "tabix", "java"]
 
 PACKAGES = (
     "genopheno",

@@ -130,8 +130,10 @@ def check(
     return received
 
 
-def verify_pair(fastq_1: str | Path, fastq_2: str | Path, cache: Path | None = None) -> None:
+def verify_pair(fastq_1: str | Path, fastq_2: str | Path | None, cache: Path | None = None) -> None:
     """Verify one pair of FASTQ files, unless the cache says it was found sound before.
+
+    Without `fastq_2`, single reads are verified.
 
     For a step that is about to use them: it must not rely on an earlier check of other bytes.
 
@@ -139,9 +141,9 @@ def verify_pair(fastq_1: str | Path, fastq_2: str | Path, cache: Path | None = N
     ------
     StageError : every fault of the two files.
     """
-    task = _Task("pair", (str(fastq_1), str(fastq_2)))
+    task = _Task("pair", (str(fastq_1), str(fastq_2) if fastq_2 else None))
     _, result = _run([task], cache, 1, None)[task]
-    given = dict(zip(("fastq_1", "fastq_2"), task.given, strict=True))
+    given = dict(zip(("fastq_1", "fastq_2"), task.paths, strict=True))
     found = [
         Problem(code, given[column], None, None, what, mend)
         for column, code, what, mend in result["faults"]
