@@ -19,8 +19,7 @@ rule identity:
     input:
         units="results/submission/units.tsv",
         calls="results/calls/cohort.bcf",
-        # Measured together with the depth by contig.
-        metrics=expand("results/qc/{sample}/metrics.json", sample=CRAM_SAMPLES),
+        contigs=expand("results/qc/{sample}/contigs.json", sample=CRAM_SAMPLES),
         chromosomes=SEX_CHROMOSOMES,
         pedigree=SETTINGS.pedigree or [],
         earlier=SETTINGS.identity.earlier,
