@@ -77,6 +77,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
     from genopheno import settings
     from genopheno.clinical import check as clinical
     from genopheno.console import reading, stderr
+    from genopheno.samples.check import check as check_identity
     from genopheno.submission import receive, sheet
 
     try:
@@ -108,7 +109,11 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
     if not quiet:
         for note in [*received.notes, *notes]:
             stderr.print(f"note: {note}", markup=False)
-    found = [*received.problems, *problems]
+    found = [
+        *received.problems,
+        *problems,
+        *check_identity(values.pedigree, values.identity.earlier),
+    ]
     if not found:
         receive.remember(received)
     return found

@@ -13,7 +13,8 @@ from genopheno import fields
 from genopheno.assays import ASSAYS
 from genopheno.samples.calls import SexChromosomes, read_calls
 from genopheno.samples.fingerprint import read_fingerprints
-from genopheno.samples.identity import Options, Person, identity
+from genopheno.samples.identity import identity
+from genopheno.samples.measures import Options, Person
 from genopheno.samples.table import Policy, write
 from genopheno.tools import run
 from tests.realdata import planted

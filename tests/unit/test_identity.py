@@ -12,7 +12,9 @@ from genopheno import fields
 from genopheno.files import write_json
 from genopheno.problems import StageError
 from genopheno.samples.calls import SexChromosomes, Thinned, read_calls
-from genopheno.samples.identity import Options, Person, identity
+from genopheno.samples.check import check
+from genopheno.samples.identity import identity
+from genopheno.samples.measures import Options, Person
 from genopheno.samples.pairs import count
 from genopheno.samples.pedigree import Trio, degree_of, read_pedigree, relations
 from genopheno.samples.sex import SexEvidence, check_sex, depth_ratios
@@ -215,6 +217,18 @@ def test_every_faulty_row_of_a_pedigree_is_named(tmp_path):
     (tmp_path / "b.ped").write_text("f a b 0 1 0\nf b a 0 1 0\n")
     with pytest.raises(StageError, match="ancestor of itself"):
         read_pedigree(tmp_path / "b.ped")
+
+
+def test_pedigree_and_earlier_batches_are_checked_together_before_a_run(tmp_path):
+    (tmp_path / "a.ped").write_text("f b\n")
+    calls = simulate(tmp_path / "calls.vcf", {"a": "male"}, sites=3)
+    found = check(tmp_path / "a.ped", [tmp_path / "absent.bcf", calls])
+    assert [p.code for p in found] == [
+        *("pedigree-row", "missing-file"),
+        "fingerprints-unreadable",
+    ]
+    assert [p.code for p in check(tmp_path / "absent.ped", [])] == ["unreadable-file"]
+    assert check(None, []) == []
 
 
 def test_mendelian_counts_treat_missing_parents_as_any():

@@ -41,8 +41,8 @@ def identity(
 ) -> None:
     """Contamination, sex, duplicates, swaps and declared relatives, from the calls."""
     from genopheno.samples.calls import SexChromosomes
-    from genopheno.samples.identity import Options, Person
     from genopheno.samples.identity import identity as stage
+    from genopheno.samples.measures import Options, Person
     from genopheno.submission.sheet import read_units
 
     stage(

@@ -45,25 +45,36 @@ def write_fingerprints(
         )
 
 
-def read_fingerprints(path: Path) -> tuple[Genotypes, dict[str, str]]:
-    """Genotypes of an earlier batch, and the participant of each of its samples.
+def participants_of(path: Path) -> dict[str, str]:
+    """The participant of each sample of an earlier batch, from the header alone.
 
     Raises
     ------
-    StageError : it is no fingerprint file: the header does not name the participants.
+    StageError : there is no such file, or it is no fingerprint file.
     """
-    text = run(["bcftools", "view", "-h", path])
-    participants = dict(SAMPLE_LINE.findall(text))
-    genotypes, _, _ = read_calls(
-        path, SexChromosomes(), max_sites=10**9, min_frequency=0, min_call_rate=0
-    )
-    if without := sorted(set(genotypes.samples) - set(participants)):
+    mend = "Name fingerprints.bcf of an earlier run in identity.earlier"
+    if not path.is_file():
+        raise fail("missing-file", path, "there is no such file", mend)
+    header = run(["bcftools", "view", "-h", path])
+    participants = dict(SAMPLE_LINE.findall(header))
+    samples = header.rstrip("\n").rsplit("\n", 1)[-1].split("\t")[9:]
+    if not samples or (without := sorted(set(samples) - set(participants))):
+        said = ", ".join(without[:20]) if samples else "none"
         raise fail(
             "fingerprints-unreadable",
             path,
-            f"its header does not say whose these samples are: {', '.join(without[:20])}",
-            "Name fingerprints.bcf of an earlier run in identity.earlier",
+            f"its header does not say whose its samples are: {said}",
+            mend,
         )
+    return participants
+
+
+def read_fingerprints(path: Path) -> tuple[Genotypes, dict[str, str]]:
+    """Genotypes of an earlier batch, and the participant of each of its samples."""
+    participants = participants_of(path)
+    genotypes, _, _ = read_calls(
+        path, SexChromosomes(), max_sites=10**9, min_frequency=0, min_call_rate=0
+    )
     return genotypes, participants
 
 

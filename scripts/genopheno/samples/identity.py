@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,34 +11,14 @@ import numpy as np
 import pandas as pd
 
 from genopheno import fields
-from genopheno.files import read_json, write_json
+from genopheno.files import write_json
 from genopheno.problems import fail
-from genopheno.samples import contamination, pedigree
+from genopheno.samples import pedigree
 from genopheno.samples.calls import Genotypes, SexChromosomes, read_calls
 from genopheno.samples.compare import SAME_PARTICIPANT, Batch, Compared, compare
 from genopheno.samples.faults import judge
 from genopheno.samples.fingerprint import read_fingerprints, write_fingerprints
-from genopheno.samples.likelihood import frequencies, likelihoods
-from genopheno.samples.sex import SexEvidence, check_sex, depth_ratios, x_heterozygosity
-
-
-@dataclass(frozen=True)
-class Options:
-    """Bounds of the stage, as in the settings under ``identity``."""
-
-    max_sites: int = 10_000
-    min_frequency: float = 0.05
-    min_call_rate: float = 0.5
-    min_sites: int = 100
-    min_independent_sites: int = 1000
-
-
-@dataclass(frozen=True)
-class Person:
-    """What the sheet says of a sample."""
-
-    participant: str
-    sex: str
+from genopheno.samples.measures import Options, Person, measure_contamination, measure_sex
 
 
 @dataclass
@@ -111,8 +90,8 @@ def identity(
     batches = [(path, *read_fingerprints(path)) for path in earlier]
     others = [Batch.of(found, whose, str(path)) for path, found, whose in batches]
     found = Findings({name: _row(name, people[name]) for name in samples})
-    _contamination(found, autosomes, own, options, threads)
-    _sex(found, x, people, qc_dir, sex, options)
+    measure_contamination(found.rows, autosomes, own.likelihood, options, threads)
+    measure_sex(found.rows, x, people, qc_dir, sex, options)
     declared = _declared(family, samples, people)
     independent = independent_sites(autosomes)
     bounds = {
@@ -197,65 +176,6 @@ def _row(sample: str, person: Person) -> dict[str, Any]:
         "identity_reasons": "",
         "pedigree_reasons": "",
     }
-
-
-def _contamination(
-    found: Findings, calls: Genotypes, own: Batch, options: Options, threads: int
-) -> None:
-    _, expected = frequencies(own.likelihood)
-    known = np.isfinite(expected)
-    expected = np.nan_to_num(expected)
-    total, number = expected.sum(axis=1), known.sum(axis=1)
-
-    def one(i: int) -> contamination.Estimate | None:
-        # Frequencies of the other samples: nobody is foreign to their own alleles.
-        others = (total - expected[:, i] + 0.5) / (2 * (number - known[:, i]) + 1)
-        return contamination.estimate(calls.depth[:, i], others, min_sites=options.min_sites)
-
-    with ThreadPoolExecutor(threads) as pool:
-        estimates = list(pool.map(one, range(len(found.rows))))
-    for i, (row, told) in enumerate(zip(found.rows.values(), estimates, strict=True)):
-        row["identity_sites"] = int(known[:, i].sum())
-        if told is not None:
-            row.update(
-                contamination=told.fraction,
-                contamination_low=told.low,
-                contamination_high=told.high,
-                contamination_sites=told.sites,
-                contamination_reads=told.reads,
-                error_rate=told.error,
-            )
-
-
-def _sex(
-    found: Findings,
-    calls: Genotypes,
-    people: Mapping[str, Person],
-    qc_dir: Path | None,
-    sex: SexChromosomes,
-    options: Options,
-) -> None:
-    likelihood = likelihoods(calls)
-    frequency, _ = frequencies(likelihood)
-    for i, (sample, row) in enumerate(found.rows.items()):
-        contigs = qc_dir / sample / "contigs.json" if qc_dir else None
-        depths = read_json(contigs) if contigs and contigs.exists() else None
-        ratios = depth_ratios(depths, sex)
-        share, sites = None, 0
-        # Haploid genotypes without reads cannot show a second X.
-        if calls.sites and (calls.has_depth or (calls.dosage[:, i] == 1).any()):
-            share, sites = x_heterozygosity(likelihood[:, i], frequency)
-        evidence = SexEvidence(*ratios, share, sites)
-        inferred, check, reason = check_sex(people[sample].sex, evidence, options.min_sites)
-        row.update(
-            x_coverage_ratio=ratios[0],
-            y_coverage_ratio=ratios[1],
-            x_heterozygosity=share if sites >= options.min_sites else None,
-            x_sites=sites,
-            inferred_sex=inferred,
-            sex_check=check,
-            sex_reasons=reason,
-        )
 
 
 def _declared(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genopheno.problems import Problems
+from genopheno.problems import Problems, fail
 
 SEXES = {"1": "male", "2": "female"}
 
@@ -28,11 +28,16 @@ def read_pedigree(path: Path) -> dict[str, Person]:
 
     Raises
     ------
-    StageError : all faulty rows at once.
+    StageError : it cannot be read, or all faulty rows at once.
     """
     people: dict[str, Person] = {}
     problems = Problems()
-    for row, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        mend = "Name a PED file in 'pedigree', or leave the key out"
+        raise fail("unreadable-file", path, f"it cannot be read: {error}", mend) from None
+    for row, line in enumerate(lines, start=1):
         cells = line.split()
         if not cells or cells[0].startswith("#"):
             continue
