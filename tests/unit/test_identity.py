@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,32 @@ def test_a_wrong_declared_sex_is_found_and_the_others_agree(tmp_path, with_depth
     assert "declared male, reads say female" in wrong["sex_reasons"]["s4"]
     assert "X heterozygosity" in wrong["sex_reasons"]["s4"]
     assert set(table["identity_check"]) == {"agrees"}
+
+
+def test_sex_is_told_from_diploid_genotypes_alone_but_not_from_haploid_ones(tmp_path):
+    """As of a VCF without depths: men called as diploid show it, men called as haploid do not."""
+    text = re.sub(r":\d+,\d+", "", simulate(tmp_path / "all.vcf", TRUE_SEXES).read_text())
+    (tmp_path / "haploid.vcf").write_text(text.replace("GT:AD", "GT"))
+    diploid = re.sub(r"\t([01])(?=\t|\n)", r"\t\1/\1", text.replace("GT:AD", "GT"))
+    (tmp_path / "diploid.vcf").write_text(diploid)
+    for name, male in (("haploid", None), ("diploid", "male")):
+        table = identity(
+            tmp_path / f"{name}.vcf", people(TRUE_SEXES), out_dir=tmp_path / name,
+            sex=SEX, options=Options(),
+        ).set_index("sample")  # fmt: skip
+        assert {table["inferred_sex"][s] for s, sex in TRUE_SEXES.items() if sex == "male"} == {
+            male
+        }
+        assert set(table["sex_check"].dropna()) == {"agrees"}
+        assert table["contamination"].isna().all()
+
+
+def test_sex_chromosomes_are_read_as_the_ploidy_step_writes_them(tmp_path):
+    held = {"x": "X", "y": "Y", "pseudoautosomal": [["X", 60000, 2699520]], "source": "GRCh37"}
+    write_json(tmp_path / "c.json", held)
+    sex = SexChromosomes.read(tmp_path / "c.json")
+    assert sex.shared("X", 60001) and sex.shared("X", 2699520)
+    assert not sex.shared("X", 60000) and not sex.shared("Y", 60001)
 
 
 def test_a_male_with_x_heterozygosity_is_named_for_it():

@@ -59,6 +59,7 @@ class Genotypes:
     quality : (m, n) int16, GQ; -1: the calls have none.
     depth : (m, n, 2) uint16, reads with the reference and the alternate allele; both zero
         where there are none, or where the calls do not give them (`has_depth`).
+    haploid : (m, n) bool, genotypes of one allele.
     has_depth : the calls give allele depths.
     """
 
@@ -67,6 +68,7 @@ class Genotypes:
     dosage: np.ndarray
     quality: np.ndarray
     depth: np.ndarray
+    haploid: np.ndarray
     has_depth: bool
 
 
@@ -142,7 +144,8 @@ def read_calls(
         if not held.wants(contig, record.POS):
             counts["thinned"] += 1
             continue
-        dosage = _dosage(_pairs(record.genotype.array()))
+        pairs = _pairs(record.genotype.array())
+        dosage = _dosage(pairs)
         called = dosage >= 0
         if called.sum() < min_call_rate * len(samples) or not called.any():
             counts["few_genotypes"] += 1
@@ -158,7 +161,7 @@ def read_calls(
         depth = _depth(record) if with_depth else None
         quality = _quality(record) if with_quality else None
         held.seen += 1
-        held.add(site, (dosage, quality, depth))
+        held.add(site, (dosage, quality, depth, pairs[:, 1] == -2))
     vcf.close()
     made = [_stack(samples, held, with_depth) for held in (kept[False], kept[True])]
     counts["thinned"] += sum(held.seen - len(held.rows) for held in kept.values())
@@ -221,12 +224,13 @@ def _stack(samples: Sequence[str], held: Thinned, with_depth: bool) -> Genotypes
     dosage = np.full((m, n), -1, np.int8)
     quality = np.full((m, n), -1, np.int16)
     depth = np.zeros((m, n, 2), np.uint16)
+    haploid = np.zeros((m, n), bool)
     any_depth = False
-    for i, (calls, gq, ad) in enumerate(held.rows.values()):
-        dosage[i] = calls
+    for i, (calls, gq, ad, single) in enumerate(held.rows.values()):
+        dosage[i], haploid[i] = calls, single
         if gq is not None:
             quality[i] = gq
         if ad is not None:
             depth[i] = ad
             any_depth = True
-    return Genotypes(list(samples), list(held.rows), dosage, quality, depth, any_depth)
+    return Genotypes(list(samples), list(held.rows), dosage, quality, depth, haploid, any_depth)

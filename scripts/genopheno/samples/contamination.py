@@ -22,7 +22,7 @@ from genopheno.samples.likelihood import hardy_weinberg
 FRACTIONS = np.concatenate([[0.0], np.geomspace(0.004, 0.5, 11)])
 ERRORS = np.array([0.0003, 0.001, 0.003, 0.01, 0.03])
 CLASSES = np.array([0.08, 0.15, 0.3, 0.7, 0.85, 0.92])  # bounds, of the alternate frequency
-ROUNDS = 12  # of expectation maximisation
+ROUNDS, SETTLED = 30, 1e-4  # of expectation maximisation, at most, and when it ends
 PRIOR = 5.0  # sites in Hardy-Weinberg proportions that each class starts with
 # Neighbouring SNPs are no independent witnesses, so the interval is wide: 99.9 % (chi-square
 # 10.83, halved) if they were.
@@ -65,6 +65,7 @@ class Likelihood:
         self.count = np.bincount(self.member, minlength=len(CLASSES) + 1)
         self.base = self._by_class(self.expected) / np.maximum(self.count, 1)[:, None]
         self.base[self.count == 0] = 1 / 3
+        self.own = self.base
         self.within = self.expected / self.base[self.member]
 
     def __call__(self, fraction: float, error: float) -> float:
@@ -76,12 +77,16 @@ class Likelihood:
         scale = log.max(axis=1)
         by_pair = np.exp(log - scale[:, None]).reshape(-1, 3, 3)  # own, other
         reads = np.einsum("moc,mc->mo", by_pair, self.expected) * self.within
-        share_of_class = self.base
+        # From where the last call ended: neighbours differ little.
+        share_of_class = self.own
         for _ in range(ROUNDS):
             own = reads * share_of_class[self.member]
             own /= own.sum(axis=1, keepdims=True)
-            share_of_class = self._by_class(own) + PRIOR * self.base
+            before, share_of_class = share_of_class, self._by_class(own) + PRIOR * self.base
             share_of_class /= (self.count + PRIOR)[:, None]
+            if np.abs(share_of_class - before).max() < SETTLED:
+                break
+        self.own = share_of_class
         weight = self.within * share_of_class[self.member]
         total = (reads * share_of_class[self.member]).sum(axis=1) / weight.sum(axis=1)
         drawn = PRIOR * (self.base * np.log(share_of_class / self.base)).sum()

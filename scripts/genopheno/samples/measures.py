@@ -92,15 +92,14 @@ def measure_sex(
     qc_dir : ``{sample}/contigs.json`` in it gives depth by contig, where there is one.
     """
     likelihood = likelihoods(calls)
+    # A haploid genotype without reads cannot show a second X.
+    likelihood[calls.haploid & (calls.depth.sum(axis=-1) == 0)] = 1
     frequency, _ = frequencies(likelihood)
     for i, (sample, row) in enumerate(rows.items()):
         contigs = qc_dir / sample / "contigs.json" if qc_dir else None
         depths = read_json(contigs) if contigs and contigs.exists() else None
         ratios = depth_ratios(depths, sex)
-        share, sites = None, 0
-        # Haploid genotypes without reads cannot show a second X.
-        if calls.sites and (calls.has_depth or (calls.dosage[:, i] == 1).any()):
-            share, sites = x_heterozygosity(likelihood[:, i], frequency)
+        share, sites = x_heterozygosity(likelihood[:, i], frequency)
         evidence = SexEvidence(*ratios, share, sites)
         inferred, check, reason = check_sex(people[sample].sex, evidence, options.min_sites)
         row.update(
