@@ -3,6 +3,7 @@ try:
     from genopheno import settings as settings_model
     from genopheno.clinical.declaration import trait_names
     from genopheno.problems import StageError
+    from genopheno.project import CACHE
     from genopheno.submission.alignments import is_aligned
     from genopheno.submission.sheet import read_sheet
 except ModuleNotFoundError as error:
@@ -14,16 +15,18 @@ try:
     _units, _problems = read_sheet(SETTINGS.samples)
     if _problems:
         raise StageError(*_problems)
+    # What has to be aligned, unit by unit.
+    UNITS = {
+        (unit.sample, unit.unit): unit
+        for unit in _units
+        if unit.entry == "fastq"
+        or (unit.entry in ("bam", "cram") and not is_aligned(unit.file, CACHE))
+    }
 except StageError as error:
     raise WorkflowError(f"{error}\nRun 'genopheno check' for the whole list.")
 
 SAMPLES = list(dict.fromkeys(unit.sample for unit in _units))
-# What has to be aligned, unit by unit; alignments taken as they are; calls made elsewhere.
-UNITS = {
-    (unit.sample, unit.unit): unit
-    for unit in _units
-    if unit.entry == "fastq" or (unit.entry in ("bam", "cram") and not is_aligned(unit.file))
-}
+# Alignments taken as they are; calls made elsewhere.
 ALIGNED = {
     unit.sample: unit.file
     for unit in _units

@@ -1,4 +1,7 @@
 # What labs handed in: checked, and brought into one form.
+import os
+
+HANDED_IN = list(dict.fromkeys(path for unit in _units for path in unit.files.values()))
 
 
 # First of all, so that faults show at once. No step that works on the submission waits for
@@ -6,7 +9,9 @@
 rule receive:
     input:
         sheet=SETTINGS.samples,
-        files=list(dict.fromkeys(path for unit in _units for path in unit.files.values())),
+        # Those that are there: files of finished samples may be archived, and of one that is
+        # missing the command says more than Snakemake.
+        files=[path for path in HANDED_IN if os.path.exists(path)],
         fasta=SETTINGS.reference.fasta,
         genes=SETTINGS.reference.genes,
         databases=[str(SETTINGS.databases[name].file) for name in DATABASES],
@@ -23,6 +28,7 @@ rule receive:
         mem_mb=2000,
         runtime=600,
     params:
+        realign="--realign" if getattr(SETTINGS.reads, "realign", False) else "--no-realign",
         databases=[
             word
             for name in DATABASES
@@ -30,7 +36,7 @@ rule receive:
         ],
     shell:
         "genopheno receive --samples {input.sheet:q} --fasta {input.fasta:q}"
-        " --genes {input.genes:q} {params.databases:q} --jobs {threads}"
+        " --genes {input.genes:q} {params.databases:q} {params.realign} --jobs {threads}"
         " --receipt {output.receipt} --units {output.units} > {log} 2>&1"
 
 

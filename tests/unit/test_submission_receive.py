@@ -11,7 +11,7 @@ import pytest
 
 from genopheno.files import md5
 from genopheno.problems import StageError
-from genopheno.submission import receive
+from genopheno.submission import reading, receive
 from genopheno.submission.sheet import read_units
 from tests.faults.planting import plant, sound
 
@@ -126,7 +126,7 @@ def test_problems_are_never_remembered(tmp_path, monkeypatch):
 def test_side_by_side_gives_the_same_as_one_by_one(tmp_path, monkeypatch):
     folder, _ = plant(tmp_path)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(receive, "WORTH_A_PROCESS", 0)  # so that processes are started
+    monkeypatch.setattr(reading, "WORTH_A_PROCESS", 0)  # so that processes are started
     one, two = check(jobs=1), check(jobs=2)
     assert one.problems == two.problems and one.files == two.files
 
