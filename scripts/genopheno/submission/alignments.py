@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from genopheno.files import md5
@@ -84,11 +85,14 @@ def is_aligned(path: str | Path, cache: Path | None = None) -> bool:
     except Fault as fault:
         raise fail(fault.code, path, fault.found, fault.mend) from None
     for kind in ("bam", "cram"):
-        before = memory.recall(cache).get(memory.key(kind, [path]))
+        before = _recall(cache).get(memory.key(kind, [path]))
         if before:
             return before["result"]["sides"][0]["aligned"]
     code, *words = missing(path)
     raise fail(code, path, *words)
+
+
+_recall = lru_cache(1)(memory.recall)  # asked once per archived file, read once
 
 
 def read_alignment(path: str | Path, *, threads: int = 2) -> Alignment:
