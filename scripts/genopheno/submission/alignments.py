@@ -95,7 +95,7 @@ def is_aligned(path: str | Path, cache: Path | None = None) -> bool:
 _recall = lru_cache(1)(memory.recall)  # asked once per archived file, read once
 
 
-def read_alignment(path: str | Path, *, threads: int = 2) -> Alignment:
+def read_alignment(path: str | Path) -> Alignment:
     """Verify a BAM or CRAM by reading all of it; no reference is needed.
 
     Checked are: the header; every record can be read, with the checksums of what is unpacked
@@ -111,10 +111,11 @@ def read_alignment(path: str | Path, *, threads: int = 2) -> Alignment:
     found = _header(path)
     whole = _ends_whole(found)
     try:
-        # Side by side, so that the disk is read once.
+        # Side by side, so that the disk is read once. One thread: with more, htslib may wait
+        # for ever on a file that is cut off; several files are read at a time anyway.
         with _silent(), ThreadPoolExecutor(1) as beside:
             digest = beside.submit(md5, path)
-            said = pysam.flagstat("-@", str(threads), "-O", "json", str(path))
+            said = pysam.flagstat("-O", "json", str(path))
             found.md5 = digest.result()
     except pysam.SamtoolsError as error:
         if whole:

@@ -149,7 +149,7 @@ def _walk(found: Calls, gvcf: bool) -> None:
     contig, position = "", 0
     before = pysam.set_verbosity(0)
     try:
-        with pysam.VariantFile(path, threads=2) as file:
+        with pysam.VariantFile(path) as file:
             header = file.header
             for record in file:
                 if record.contig != contig:
