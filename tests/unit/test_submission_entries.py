@@ -1,4 +1,4 @@
-"""Alignments and calls: what is told of them (peers: samtools, bcftools), and files that are gone."""
+"""Alignments and calls: what is told of them (peers: samtools, bcftools); files that are gone."""
 
 from __future__ import annotations
 

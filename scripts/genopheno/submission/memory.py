@@ -12,8 +12,14 @@ FORMAT = 2
 
 
 def key(kind: str, paths: Iterable[str | Path]) -> str:
-    """What a check is remembered under, however its paths are spelled."""
-    return "\t".join([kind, *(str(Path(path).resolve()) for path in paths)])
+    """What a check is remembered under, however its paths are spelled.
+
+    Paths inside the working folder (the project) start there, so that it may be moved.
+    """
+    home = Path.cwd()
+    found = [Path(path).resolve() for path in paths]
+    inside = [path.relative_to(home) if path.is_relative_to(home) else path for path in found]
+    return "\t".join([kind, *map(str, inside)])
 
 
 def recall(cache: Path | None) -> dict[str, Any]:
