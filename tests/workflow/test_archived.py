@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from genopheno.runner import Progress
 from tests.faults.planting import sound
 
 SAMPLES = ("S01", "S02")
 
 
+TARGETS = ("reads_done", "results/submission/receipt.json", "results/submission/units.tsv")
+
+
 @pytest.fixture(scope="module")
 def project(genopheno, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two samples that were checked, aligned and measured, and whose reads are gone since."""
+    """Two samples that were received, aligned and measured, and whose reads are gone since."""
     folder = sound(tmp_path_factory.mktemp("archived"), people=len(SAMPLES))
-    genopheno("check", cwd=folder)  # what it found sound is remembered
+    genopheno("run", "--", *TARGETS[1:], cwd=folder)
     made = ["results/reference/genome.fa", "results/reference/genome.fa.fai"]
     for sample in SAMPLES:
         made += [f"results/crams/{sample}.cram{end}" for end in ("", ".crai", ".md5")]
@@ -30,9 +35,26 @@ def project(genopheno, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_nothing_is_planned_for_finished_samples(genopheno, project: Path) -> None:
-    said = genopheno("run", "--dry-run", "--", "reads_done", cwd=project).stdout
-    assert "Nothing to be done" in said
+def planned(genopheno, project: Path) -> Counter:
+    progress = Progress()
+    for line in genopheno("run", "--dry-run", "--", *TARGETS, cwd=project).stdout.splitlines():
+        progress.read(line)
+    return Counter({rule: n for rule, n in progress.total.items() if not rule.endswith("_done")})
+
+
+def test_only_the_receipt_is_made_again_and_says_the_same(
+    genopheno, project: Path, tmp_path: Path
+) -> None:
+    project = Path(shutil.copytree(project, tmp_path / "project"))
+    receipt = project / "results/submission/receipt.json"
+    before = json.loads(receipt.read_text())
+    assert planned(genopheno, project) == Counter(receive=1, total=1)
+    genopheno("run", "--", *TARGETS[1:], cwd=project)
+    after = json.loads(receipt.read_text())
+    assert "files of 2 finished samples are gone" in after.pop("notes")[-1]
+    before.pop("notes")
+    assert after == before
+    assert not planned(genopheno, project)
 
 
 def test_a_check_notes_that_they_are_gone(genopheno, project: Path) -> None:

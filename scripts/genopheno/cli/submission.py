@@ -17,7 +17,6 @@ def receive(
     fasta: Annotated[Path, InFile],
     genes: Annotated[Path, InFile],
     receipt: Annotated[Path, typer.Option(help="Receipt to write (JSON).")],
-    units: Annotated[Path, typer.Option(help="Normalised sheet to write (TSV).")],
     database: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VCF", help="Site database; repeatable.")
     ] = None,
@@ -40,7 +39,21 @@ def receive(
     )
     if received.problems:
         raise StageError(*received.problems)
-    room.write_receipt(received, receipt, units)
+    room.write_receipt(received, receipt)
+
+
+@app.command(rich_help_panel=STAGES)
+def units(
+    samples: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="Normalised sheet to write (TSV).")],
+) -> None:
+    """Bring the sample sheet into one form; its files are not looked at."""
+    from genopheno.submission.sheet import read_sheet, write_units
+
+    found, problems = read_sheet(samples)
+    if problems:
+        raise StageError(*problems)
+    write_units(output, found)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -260,10 +260,8 @@ def _names(
     return sequence
 
 
-def write_receipt(
-    received: Received, receipt_path: str | Path, units_path: str | Path
-) -> dict[str, Any]:
-    """Write the receipt (JSON) and the normalised sheet (TSV, table ``units``).
+def write_receipt(received: Received, path: str | Path) -> dict[str, Any]:
+    """Write the receipt (JSON), and remember what was found sound.
 
     The receipt holds no times, so that the same submission gives the same receipt.
 
@@ -311,7 +309,6 @@ def write_receipt(
         },
         "notes": received.notes,
     }
-    sheet.write_units(units_path, received.units)
-    write_json(receipt_path, receipt)
+    write_json(path, receipt)
     remember(received)
     return receipt
