@@ -38,8 +38,8 @@ def write_sheets(
     Paths are absolute, so that a sheet works from any project. A sample that was handed in as
     calls, and so has no CRAM or gVCF here, keeps its own file in the earlier sheets.
 
-    A sample whose verdict is fail is in ``alignments.csv`` only: from gVCFs and calls a later
-    run could not measure its reads, and would let it pass.
+    A sample whose verdict is fail is in every sheet as in ``alignments.csv``: from later files
+    its reads could not be measured again, and it would pass.
 
     Parameters
     ----------
@@ -61,32 +61,35 @@ def write_sheets(
     failed = [sample for sample in samples if judged.get(sample) == "fail"]
     called = set(sample_names(calls))
     _all_there((sample for sample in samples if sample not in called), calls)
+    first = _files(samples.values(), "cram", cram_dir / "{}.cram" if cram_dir else None)
     sheets = {"calls": {sample: Entry("vcf", calls) for sample in samples}}
     if cram_dir:
-        sheets["alignments"] = _files(samples.values(), "cram", cram_dir / "{}.cram")
+        sheets["alignments"] = first
     if gvcf_dir:
         sheets["gvcfs"] = _files(samples.values(), "gvcf", gvcf_dir / "{}.g.vcf.gz")
-    report: dict[str, Any] = {"failed_left_out_of_gvcfs_and_calls": failed}
     for name, entries in sheets.items():
-        if name != "alignments":
-            entries = {s: entry for s, entry in entries.items() if s not in failed}
-        _write(out_dir / f"{name}.csv", samples, entries)
-        report[name] = len(entries)
+        again = {sample: first[sample] for sample in failed}
+        _write(out_dir / f"{name}.csv", samples, entries | again)
+    report = {"samples": len(samples), "sheets": sorted(sheets), "failed_as_alignments": failed}
     write_json(out_dir / "sheets.json", report)
     return report
 
 
-def _files(samples: Iterable[Unit], column: str, name: Path) -> dict[str, Entry]:
-    """Each sample's file (`name` with {} for the sample), or the calls it was handed in as."""
+def _files(samples: Iterable[Unit], column: str, name: Path | None) -> dict[str, Entry]:
+    """Each sample's file (`name` with {} for the sample), or the calls it was handed in as.
+
+    None for `name`: there are only samples that were handed in as calls.
+    """
     later = ("vcf",) if column == "gvcf" else WHOLE
     entries = {
         unit.sample: Entry(unit.entry, Path(unit.file))
-        if unit.entry in later
+        if unit.entry in later or name is None
         else Entry(column, name.with_name(name.name.format(unit.sample)))
         for unit in samples
     }
-    absent = (s for s, e in entries.items() if e.column == column and not e.file.is_file())
-    _all_there(absent, name.parent)
+    if name:
+        made = (s for s, e in entries.items() if e.column == column)
+        _all_there((s for s in made if not entries[s].file.is_file()), name.parent)
     return entries
 
 

@@ -132,11 +132,11 @@ def read_units(path: str | Path) -> list[Unit]:
                 "units-columns",
                 path,
                 f"its columns are {reader.fieldnames}, not {list(COLUMNS_OF_UNITS)}",
-                "Remove it and run 'genopheno receive' again",
+                "Remove it and run 'genopheno units' again",
             )
         units = [Unit(**row) for row in reader]
     if not units:
-        raise fail("no-units", path, "it has no units", "Run 'genopheno receive' again")
+        raise fail("no-units", path, "it has no units", "Run 'genopheno units' again")
     return units
 
 
