@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -16,7 +17,8 @@ from genopheno.submission.bases import disagreeing
 from genopheno.submission.calls import KEPT, near_names, read_gvcf, read_vcf
 from genopheno.submission.contigs import Sequence
 from genopheno.submission.reference import read_fasta
-from tests.faults.entries import Entries, sound_entries
+from genopheno.submission.streams import Fault
+from tests.faults.entries import GT, Entries, sound_entries
 from tests.faults.planting import LENGTH
 
 CACHE = Path("checked.json")
@@ -229,3 +231,39 @@ def test_a_bam_is_told_by_its_content(project):
     Path("x.bam").write_bytes(Path(cram).read_bytes())
     assert read_alignment("x.bam").format == "CRAM"
     assert read_alignment("x.bam").contigs == {"20": LENGTH}
+
+
+HEAD = "##fileformat=VCFv4.2\n" + GT
+COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\n"
+ROW = "20\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\n"
+
+
+def test_calls_without_contig_lines(tmp_path):
+    path = tmp_path / "x.vcf"
+    path.write_text(HEAD + COLUMNS + ROW)
+    found = read_vcf(path)
+    assert (found.contigs, found.ref_bases) == ({"20": 0}, [("20", 5, "A")])
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(Fault, match="not-bgzip"):
+        read_vcf(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (HEAD + COLUMNS + ROW + "20\t6\t.\tA\tC\n", "vcf-record"),
+        (HEAD + COLUMNS + ROW + ROW.replace("\t5\t", "\tfive\t"), "vcf-record"),
+        (HEAD + COLUMNS + ROW + ROW.replace("20", "21") + ROW, "vcf-unsorted"),
+        (HEAD + ROW, "not-vcf"),
+        (HEAD, "not-vcf"),
+        ("BCF", "not-vcf"),
+        (HEAD + COLUMNS + ROW.replace("C\t", "<*>\t", 1), "vcf-is-gvcf"),
+        (HEAD + COLUMNS, "no-records"),
+    ],
+)
+def test_calls_that_cannot_be_read(tmp_path, text, code):
+    path = tmp_path / "x.vcf"
+    path.write_text(text)
+    with pytest.raises(Fault) as told:
+        read_vcf(path)
+    assert told.value.code == code and str(path) in told.value.found

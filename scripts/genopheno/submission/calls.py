@@ -6,6 +6,7 @@ import difflib
 import gzip
 import re
 import zlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ def read_vcf(path: str | Path) -> Calls:
     Raises
     ------
     Fault : not-vcf, vcf-duplicate-samples, vcf-without-samples, vcf-without-gt, vcf-unsorted,
-        vcf-record, vcf-is-gvcf, no-records, gzip-truncated or gzip-damaged.
+        vcf-record, vcf-is-gvcf, no-records, not-bgzip, gzip-truncated or gzip-damaged.
     """
     found = Calls(str(path), samples=sample_names(path))
     if not found.samples:
@@ -90,12 +91,11 @@ def sample_names(path: str | Path) -> list[str]:
     """Sample names of the header, which htslib refuses to open if one is there twice."""
     line = _head_line(path)
     samples = line.split("\t")[9:]
-    twice = [name for index, name in enumerate(samples) if name in samples[:index]]
+    twice = [name for name, number in Counter(samples).items() if number > 1]
     if twice:
         raise Fault(
             "vcf-duplicate-samples",
-            f"{path}: {some(list(dict.fromkeys(twice)))} stand for more than one of its "
-            f"{len(samples)} samples",
+            f"{path}: {some(twice)} stand for more than one of its {len(samples)} samples",
             "Give every sample its own name (bcftools reheader -s)",
         )
     return samples
@@ -129,6 +129,14 @@ def _head_line(path: str | Path) -> str:
 
 def _read(found: Calls, *, gvcf: bool) -> Calls:
     """Walk over all records."""
+    with open(found.path, "rb") as handle:
+        head = handle.read(len(BGZF_END))
+    if head.startswith(GZIP) and not _is_bgzf(head):
+        raise Fault(
+            "not-bgzip",
+            f"{found.path} is gzip, but not of blocks as VCF tools need it",
+            "Pack it with bgzip (gzip -dc FILE | bgzip)",
+        )
     with ThreadPoolExecutor(1) as beside:  # so that the disk is read once
         digest = beside.submit(md5, found.path)
         _walk(found, gvcf)
@@ -201,11 +209,14 @@ def _is_gvcf(path: str, symbol: str) -> Fault:
     )
 
 
+def _is_bgzf(head: bytes) -> bool:
+    return head.startswith(GZIP) and head[12:14] == b"BC"
+
+
 def _ends_whole(path: str) -> bool:
-    """False where BGZF ends without its marker; plain text and plain gzip have none."""
+    """False where BGZF ends without its marker; plain text has none."""
     with open(path, "rb") as handle:
-        head = handle.read(14)
-        if not (head.startswith(GZIP) and head[12:14] == b"BC"):
+        if not _is_bgzf(handle.read(14)):
             return True
         handle.seek(-min(len(BGZF_END), handle.seek(0, 2)), 2)
         return handle.read() == BGZF_END
