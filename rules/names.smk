@@ -3,10 +3,10 @@ try:
     from genopheno import settings as settings_model
     from genopheno.clinical.declaration import trait_names
     from genopheno.problems import StageError
+    from genopheno.project import CACHE
     from genopheno.reads.aligners import FAST, index_files
     from genopheno.submission.alignments import is_aligned
     from genopheno.submission.sheet import read_sheet
-    from genopheno.submission.streams import Fault
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}. Install the package beside Snakemake: pip install .")
 
@@ -16,20 +16,21 @@ try:
     _units, _problems = read_sheet(SETTINGS.samples)
     if _problems:
         raise StageError(*_problems)
-except StageError as error:
-    raise WorkflowError(f"{error}\nRun 'genopheno check' for the whole list.")
-
-SAMPLES = list(dict.fromkeys(unit.sample for unit in _units))
-# What has to be aligned, unit by unit; alignments taken as they are; calls made elsewhere.
-try:
+    # What has to be aligned, unit by unit.
     UNITS = {
         (unit.sample, unit.unit): unit
         for unit in _units
         if unit.entry == "fastq"
-        or (unit.entry in ("bam", "cram") and (SETTINGS.reads.realign or not is_aligned(unit.file)))
+        or (
+            unit.entry in ("bam", "cram")
+            and (SETTINGS.reads.realign or not is_aligned(unit.file, CACHE))
+        )
     }
-except Fault as fault:  # it names the file
-    raise WorkflowError(f"{fault}. {fault.mend}\nRun 'genopheno check' for the whole list.")
+except StageError as error:
+    raise WorkflowError(f"{error}\nRun 'genopheno check' for the whole list.")
+
+SAMPLES = list(dict.fromkeys(unit.sample for unit in _units))
+# Alignments taken as they are; calls made elsewhere.
 _aligned = {
     unit.sample: unit
     for unit in _units

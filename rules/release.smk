@@ -1,4 +1,12 @@
-# What researchers download, and what everybody looks at.
+# What researchers download, what everybody looks at, and where a later run starts.
+
+# Under the strategy gvcf every sample has a permanent one, unless only its calls were given.
+KEPT_GVCFS = (
+    [sample for sample in SAMPLES if sample not in VCFS]
+    if getattr(SETTINGS.calling, "strategy", "joint") == "gvcf"
+    else []
+)
+SHEETS = ["calls"] + ["alignments"] * bool(CRAM_SAMPLES) + ["gvcfs"] * bool(KEPT_GVCFS)
 
 
 rule matrices:
@@ -86,3 +94,26 @@ rule report:
     shell:
         "genopheno report --results results --settings {params.settings:q}"
         " --output {output.report} --provenance {output.provenance} > {log} 2>&1"
+
+
+# Where a later run can start: the sheets name what this one keeps.
+rule sheets:
+    input:
+        units="results/submission/units.tsv",
+        verdicts="results/qc/samples.tsv",
+        calls="results/calls/cohort.bcf",
+        crams=expand("results/crams/{sample}.cram", sample=CRAM_SAMPLES),
+        gvcfs=expand("results/gvcfs/{sample}.g.vcf.gz", sample=KEPT_GVCFS),
+    output:
+        expand("results/sheets/{sheet}.csv", sheet=SHEETS),
+        report="results/sheets/sheets.json",
+    log:
+        "results/logs/sheets.log",
+    conda:
+        "../envs/python.yaml"
+    params:
+        crams="--cram-dir results/crams" if CRAM_SAMPLES else "",
+        gvcfs="--gvcf-dir results/gvcfs" if KEPT_GVCFS else "",
+    shell:
+        "genopheno sheets --units {input.units} --verdicts {input.verdicts} --calls {input.calls}"
+        " {params.crams} {params.gvcfs} --out-dir results/sheets > {log} 2>&1"

@@ -1,18 +1,23 @@
 # What labs handed in: checked, and brought into one form.
+import os
+
+HANDED_IN = list(dict.fromkeys(path for unit in _units for path in unit.files.values()))
 
 
 # First of all, so that faults show at once. No step that works on the submission waits for
-# it: each verifies what it reads, and a receipt made anew runs nothing again.
+# it: each verifies what it reads, and a receipt made anew (since files were archived, say) runs
+# only the report again.
 rule receive:
     input:
         sheet=SETTINGS.samples,
-        files=list(dict.fromkeys(path for unit in _units for path in unit.files.values())),
+        # Those that are there: files of finished samples may be archived, and of one that is
+        # missing the command says more than Snakemake.
+        files=[path for path in HANDED_IN if os.path.exists(path)],
         fasta=SETTINGS.reference.fasta,
         genes=SETTINGS.reference.genes,
         databases=[str(SETTINGS.databases[name].file) for name in DATABASES],
     output:
-        receipt="results/submission/receipt.json",
-        units="results/submission/units.tsv",
+        "results/submission/receipt.json",
     log:
         "results/logs/receive.log",
     priority: 100
@@ -23,6 +28,7 @@ rule receive:
         mem_mb=2000,
         runtime=600,
     params:
+        realign="--realign" if getattr(SETTINGS.reads, "realign", False) else "--no-realign",
         databases=[
             word
             for name in DATABASES
@@ -30,8 +36,25 @@ rule receive:
         ],
     shell:
         "genopheno receive --samples {input.sheet:q} --fasta {input.fasta:q}"
-        " --genes {input.genes:q} {params.databases:q} --jobs {threads}"
-        " --receipt {output.receipt} --units {output.units} > {log} 2>&1"
+        " --genes {input.genes:q} {params.databases:q} {params.realign} --jobs {threads}"
+        " --receipt {output} > {log} 2>&1"
+
+
+# Apart from the receipt: it hangs on the sheet alone, not on the files that the sheet names.
+rule units:
+    input:
+        SETTINGS.samples,
+    output:
+        "results/submission/units.tsv",
+    log:
+        "results/logs/units.log",
+    conda:
+        "../envs/python.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "genopheno units --samples {input:q} --output {output} > {log} 2>&1"
 
 
 rule reference:

@@ -7,8 +7,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genopheno.problems import Problem, StageError, fail
+
+if TYPE_CHECKING:
+    from genopheno.submission.unit import Unit
 
 PACKAGE = Path(__file__).resolve().parent
 # Finished checks of big files, by path, size and time: a second check reads only what is new.
@@ -63,10 +67,19 @@ def create(directory: Path) -> None:
         shutil.copyfile(pipeline() / "config" / name, config / name)
     console.print(f"Made [bold]{config}[/bold]:")
     console.print("  config.yaml       where things are, and the science")
-    console.print("  samples.csv       one row per sequencing unit")
+    console.print("  samples.csv       what was handed in: FASTQ, BAM, CRAM, gVCF or VCF")
     console.print("  participants.csv  one row per person")
     console.print("  phenotypes.yaml   traits and covariates")
     console.print(f"Fill them in, then: genopheno check -d {directory}")
+
+
+def kept(unit: Unit) -> bool:
+    """Tell whether what was made of a row of the sheet is there, so that its files may go."""
+    made = {
+        "gvcf": [f"gvcfs/{unit.sample}.g.vcf.gz"],
+        "vcf": ["calls/cohort.bcf"],
+    }.get(unit.entry, [f"crams/{unit.sample}.cram", f"gvcfs/{unit.sample}.g.vcf.gz"])
+    return any(Path("results", name).exists() for name in made)
 
 
 def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[Problem]:
@@ -93,6 +106,8 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
             cache=CACHE,
             jobs=jobs,
             progress=progress,
+            realign=getattr(values.reads, "realign", False),
+            kept=kept,
         )
     people = sheet.people(received.units) if received.units else None
     rows: dict[str, int] = {}

@@ -155,7 +155,7 @@ class Summaries(Section):
 
 class Settings(Section):
     samples: Path = Path("config/samples.csv")
-    """Sample sheet, one row per sequencing unit (CSV or TSV; nf-core/sarek sheets too)."""
+    """Sample sheet: FASTQ, BAM, CRAM, gVCF or VCF (CSV or TSV; nf-core/sarek sheets too)."""
     participants: Path = Path("config/participants.csv")
     """Participant table (CSV, TSV or Parquet), one row per person."""
     phenotypes: Path = Path("config/phenotypes.yaml")

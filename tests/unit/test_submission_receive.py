@@ -11,8 +11,7 @@ import pytest
 
 from genopheno.files import md5
 from genopheno.problems import StageError
-from genopheno.submission import receive
-from genopheno.submission.sheet import read_units
+from genopheno.submission import reading, receive
 from tests.faults.planting import plant, sound
 
 CACHE = Path(".genopheno/checked.json")
@@ -48,7 +47,7 @@ def test_a_sound_submission(project):
 
 def test_the_receipt(project):
     received = check()
-    receipt = receive.write_receipt(received, "results/receipt.json", "results/units.tsv")
+    receipt = receive.write_receipt(received, "results/receipt.json")
     assert json.loads(Path("results/receipt.json").read_text()) == receipt
     assert receipt["counts"] == {
         "participants": 6, "samples": 6, "units": 12, "reads": 960, "bases": 57_600,
@@ -64,24 +63,20 @@ def test_the_receipt(project):
                 assert file["reads"] == sum(1 for _ in peer)
             assert (file["file"], file["md5"]) == (path, md5(path))
             assert file["size"] == Path(path).stat().st_size
-    assert [unit.read_group_id for unit in read_units("results/units.tsv")] == [
-        unit.read_group_id for unit in received.units
-    ]
 
 
 def test_the_same_submission_gives_the_same_receipt(project):
-    receive.write_receipt(check(), "a/receipt.json", "a/units.tsv")
+    receive.write_receipt(check(), "a/receipt.json")
     for path in Path("reads").iterdir():
         os.utime(path)
-    receive.write_receipt(check(), "b/receipt.json", "b/units.tsv")
-    for name in ("receipt.json", "units.tsv"):
-        assert (Path("a") / name).read_bytes() == (Path("b") / name).read_bytes()
+    receive.write_receipt(check(), "b/receipt.json")
+    assert Path("a/receipt.json").read_bytes() == Path("b/receipt.json").read_bytes()
 
 
 def test_a_receipt_is_refused_while_there_are_problems(project):
     Path("reads/unit2_R1.fastq.gz").write_bytes(b"")
     with pytest.raises(StageError):
-        receive.write_receipt(check(), "results/receipt.json", "results/units.tsv")
+        receive.write_receipt(check(), "results/receipt.json")
     assert not Path("results").exists() and not CACHE.exists()
 
 
@@ -126,7 +121,7 @@ def test_problems_are_never_remembered(tmp_path, monkeypatch):
 def test_side_by_side_gives_the_same_as_one_by_one(tmp_path, monkeypatch):
     folder, _ = plant(tmp_path)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(receive, "WORTH_A_PROCESS", 0)  # so that processes are started
+    monkeypatch.setattr(reading, "WORTH_A_PROCESS", 0)  # so that processes are started
     one, two = check(jobs=1), check(jobs=2)
     assert one.problems == two.problems and one.files == two.files
 
@@ -169,7 +164,7 @@ def test_real_reads_with_their_reference(data, tmp_path, monkeypatch):
     vcf = folder / "truth/NA12878_giab_v2.vcf.gz"
     received = receive.check("s.csv", folder / "ref/q.fa.gz", "q.gff3", {"giab": vcf})
     assert received.problems == []
-    receipt = receive.write_receipt(received, "receipt.json", "units.tsv")
+    receipt = receive.write_receipt(received, "receipt.json")
     assert receipt["counts"]["reads"] == 2 * 1633
     assert receipt["databases"]["giab"]["records"] == 14
     assert receipt["reference"]["fasta"]["length"] == 12_356

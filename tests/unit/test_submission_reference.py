@@ -11,12 +11,10 @@ import pysam
 import pytest
 
 from genopheno.problems import StageError
+from genopheno.submission.contigs import Sequence, compare, other_spelling
 from genopheno.submission.reference import (
     READERS,
-    Sequence,
-    compare,
     contigs,
-    other_spelling,
     prepare,
     read_database,
     read_fasta,

@@ -10,13 +10,13 @@ from genopheno import fields
 from genopheno.problems import StageError
 from genopheno.submission.names import file_fault, name_fault
 from genopheno.submission.sheet import (
-    COLUMNS_OF_UNITS,
     people,
     read_sheet,
     read_units,
-    read_with_notes,
+    read_with_files,
     write_units,
 )
+from genopheno.submission.unit import COLUMNS_OF_UNITS
 
 HEADER = "sample,participant,sex,library,lane,platform,fastq_1,fastq_2"
 
@@ -32,7 +32,7 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def faults(text: str | bytes, name: str = "samples.csv") -> list[tuple]:
     Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    _, problems = read_sheet(name)
+    _, problems, _ = read_with_files(name)
     assert all(p.file == name and p.found and p.mend for p in problems)
     return [(p.code, p.row, p.column) for p in problems]
 
@@ -60,7 +60,7 @@ def test_columns_of_units_are_the_registry_s():
 
 def test_absent_columns_get_their_defaults_and_are_told(project):
     Path("s.csv").write_text(sheet("S1,P1,1.fq,2.fq", header="sample,participant,fastq_1,fastq_2"))
-    (unit,), problems, notes = read_with_notes("s.csv")
+    (unit,), problems, notes = read_with_files("s.csv")
     assert problems == []
     assert (unit.sex, unit.library, unit.lane, unit.platform) == ("unknown", "S1", "L1", "ILLUMINA")
     assert len(notes) == 4
@@ -72,7 +72,7 @@ def test_a_sarek_sheet_is_understood(project):
         "P1,XX,0,S1,lane_1,1.fq,2.fq\nP1,XX,0,S1,lane_2,3.fq,4.fq\nP2,XY,0,S2,lane_1,5.fq,6.fq\n"
         "P3,NA,0,S3,lane_1,7.fq,8.fq\n"
     )
-    units, problems, notes = read_with_notes("s.csv")
+    units, problems, notes = read_with_files("s.csv")
     assert problems == []
     assert people(units) == {"P1": "female", "P2": "male", "P3": "unknown"}
     assert [unit.read_group_id for unit in units[:2]] == ["S1.S1.lane_1", "S1.S1.lane_2"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from tests.faults.entries import plant_entries
 from tests.faults.planting import plant, sound
 from tests.workflow.commands import command
 
@@ -15,8 +18,11 @@ def tree(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_planted_faults_are_answered_with_exactly_these(genopheno, tmp_path: Path) -> None:
-    project, planted = plant(tmp_path / "project")
+@pytest.mark.parametrize("planting", [plant, plant_entries], ids=["sheet", "entries"])
+def test_planted_faults_are_answered_with_exactly_these(
+    genopheno, tmp_path: Path, planting
+) -> None:
+    project, planted = planting(tmp_path / "project")
     before = tree(project)
     said = genopheno("check", "--json", "-d", project, cwd=tmp_path, check=False)
     assert said.returncode == 2

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from genopheno import fields
 from genopheno.demo.compare import compare
@@ -18,8 +19,8 @@ from genopheno.runner import Progress
 pytestmark = pytest.mark.slow
 
 BEFORE_THE_JOIN = {
-    "receive", "reference", "aligner_index", "database", "align", "mark_duplicates", "read_qc",
-    "shards", "call", "gather", "annotate", "identity", "verdicts",
+    "receive", "units", "reference", "aligner_index", "database", "align", "mark_duplicates",
+    "read_qc", "shards", "call", "gather", "annotate", "identity", "verdicts",
 }  # fmt: skip
 
 
@@ -131,6 +132,16 @@ def test_an_added_sample_aligns_no_finished_one_again(project, genopheno) -> Non
     plan = planned(genopheno, project)
     assert not {"align", "mark_duplicates", "read_qc"} & set(plan), plan
     assert plan["call"] == 2
+
+
+@pytest.mark.parametrize("name", ["alignments", "calls"])
+def test_a_later_run_can_start_from_its_sheets(demo, genopheno, tmp_path, name) -> None:
+    project = demo[0].resolve()
+    config = yaml.safe_load((project / "config/config.yaml").read_text())
+    config["samples"] = str(project / f"results/sheets/{name}.csv")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    said = genopheno("check", "--config", tmp_path / "config.yaml", cwd=project)
+    assert "No problems found" in said.stdout
 
 
 def test_status_counts_steps_and_names_the_failed_sample(demo, genopheno) -> None:

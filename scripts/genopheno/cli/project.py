@@ -30,7 +30,7 @@ def check(
 ) -> None:
     """Check the whole submission and print every problem at once.
 
-    Reads everything that was handed in: sheets, phenotypes, every read of every FASTQ,
+    Reads everything that was handed in: sheets, phenotypes, every read, alignment and call,
     reference, genes and databases. Creates nothing. Exit code 0: all is well; 2: problems.
     """
     from genopheno.console import show_problems

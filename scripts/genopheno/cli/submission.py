@@ -17,22 +17,43 @@ def receive(
     fasta: Annotated[Path, InFile],
     genes: Annotated[Path, InFile],
     receipt: Annotated[Path, typer.Option(help="Receipt to write (JSON).")],
-    units: Annotated[Path, typer.Option(help="Normalised sheet to write (TSV).")],
     database: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VCF", help="Site database; repeatable.")
     ] = None,
+    realign: Annotated[bool, typer.Option(help="Aligned BAM and CRAM are aligned again.")] = False,
     jobs: Annotated[int, typer.Option(help="Files read side by side.")] = 2,
 ) -> None:
-    """Check sheet, reads, reference and databases; write the receipt."""
-    from genopheno.project import CACHE
+    """Check sheet, reads, alignments, calls, reference and databases; write the receipt."""
+    from genopheno.project import CACHE, kept
     from genopheno.submission import receive as room
 
     received = room.check(
-        samples, fasta, genes, dict(pairs(database, "--database")), cache=CACHE, jobs=jobs
+        samples,
+        fasta,
+        genes,
+        dict(pairs(database, "--database")),
+        cache=CACHE,
+        jobs=jobs,
+        realign=realign,
+        kept=kept,
     )
     if received.problems:
         raise StageError(*received.problems)
-    room.write_receipt(received, receipt, units)
+    room.write_receipt(received, receipt)
+
+
+@app.command(rich_help_panel=STAGES)
+def units(
+    samples: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="Normalised sheet to write (TSV).")],
+) -> None:
+    """Bring the sample sheet into one form; its files are not looked at."""
+    from genopheno.submission.sheet import read_sheet, write_units
+
+    found, problems = read_sheet(samples)
+    if problems:
+        raise StageError(*problems)
+    write_units(output, found)
 
 
 @app.command(rich_help_panel=STAGES)
@@ -61,3 +82,20 @@ def database(
     from genopheno.variants.databases import prepare
 
     prepare(name, vcf, reference=reference, fields=field or [], rsid=rsid, out_vcf=output)
+
+
+@app.command(rich_help_panel=STAGES)
+def sheets(
+    units: Annotated[Path, InFile],
+    verdicts: Annotated[Path, typer.Option(exists=True, help="Verdicts of the samples (TSV).")],
+    calls: Annotated[Path, typer.Option(exists=True, help="Calls of all samples.")],
+    out_dir: Annotated[Path, typer.Option()],
+    cram_dir: Annotated[Path | None, typer.Option(help="Folder of the CRAMs.")] = None,
+    gvcf_dir: Annotated[Path | None, typer.Option(help="Folder of the gVCFs.")] = None,
+) -> None:
+    """Write sample sheets from which a later run starts at alignments, gVCFs or calls."""
+    from genopheno.submission.restart import write_sheets
+
+    write_sheets(
+        units, verdicts=verdicts, calls=calls, cram_dir=cram_dir, gvcf_dir=gvcf_dir, out_dir=out_dir
+    )

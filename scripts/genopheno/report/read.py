@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Folder or file below results/ -> the command that makes it, most specific first.
 MAKERS = {
+    "submission/units": "genopheno units",
     "submission/": "genopheno receive",
     "reads/": "genopheno align",
     "qc/samples": "genopheno verdicts",
@@ -32,6 +33,7 @@ MAKERS = {
     "association/": "genopheno associate",
     "summaries/": "genopheno summarise",
     "matrices/": "genopheno matrices",
+    "sheets/": "genopheno sheets",
     "report/multiqc": "multiqc",
 }
 

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from genopheno.files import writing
-from genopheno.problems import Problem, StageError, fail
+from genopheno.problems import StageError, fail
+from genopheno.submission.contigs import Sequence, compare
 from genopheno.submission.streams import COPY, Fault, Stream
 
 # Reference names of the SAM specification (1.6, section 1.2.1).
 CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
 NUCLEOTIDES = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv"
 WIDTH = 60  # bases per line of the FASTA that is written: faidx needs lines of one length
-SHOWN = 5  # names in a message
-ALIKE = {"M": "MT", "MT": "M"}
-
-
-@dataclass
-class Sequence:
-    """A verified file that speaks of contigs.
-
-    Attributes
-    ----------
-    contigs : length in bp by contig name; for GFF3 the largest end; 0: not known.
-    records : sequences, features or variants.
-    size, md5 : of the file on disk (bytes; hexadecimal).
-    """
-
-    path: str
-    kind: str
-    contigs: dict[str, int] = field(default_factory=dict)
-    records: int = 0
-    size: int = 0
-    md5: str = ""
 
 
 def contigs(fasta: str | Path) -> dict[str, int]:
@@ -60,10 +40,12 @@ def read_fasta(path: str | Path) -> Sequence:
     stream = Stream(Path(path))
     found = Sequence(str(path), "fasta")
     name = None
-    for head, piece in _fasta_pieces(stream, path):
+    digests = {}
+    for head, piece in fasta_pieces(stream, path):
         if head is not None:
             _no_sequence(found, name, path)
             name = _new_contig(found, head, path)
+            digests[name] = hashlib.md5(usedforsecurity=False)
         strange = piece.translate(None, NUCLEOTIDES)
         if strange:
             raise Fault(
@@ -74,14 +56,16 @@ def read_fasta(path: str | Path) -> Sequence:
             )
         if name is not None:
             found.contigs[name] += len(piece)
+            digests[name].update(piece.upper())
     _no_sequence(found, name, path)
     if not found.contigs:
         raise Fault("no-sequence", f"{path} holds no sequence", "Give the genome's FASTA")
+    found.m5 = {name: digest.hexdigest() for name, digest in digests.items()}
     found.records, found.size, found.md5 = len(found.contigs), stream.size, stream.md5
     return found
 
 
-def _fasta_pieces(stream: Stream, path: str | Path) -> Iterator[tuple[bytes | None, bytes]]:
+def fasta_pieces(stream: Stream, path: str | Path) -> Iterator[tuple[bytes | None, bytes]]:
     """Walk over a FASTA: (header line, or None within a contig; bases without line ends)."""
     rest = b"\n"  # so that every header, the first too, follows a line end
     begun = False
@@ -246,79 +230,6 @@ def _contig_line(line: str, lengths: dict[str, int]) -> None:
 READERS = {"fasta": read_fasta, "genes": read_genes, "database": read_database}
 
 
-# --- names and lengths against the FASTA ---------------------------------------------------
-
-
-def other_spelling(name: str) -> set[str]:
-    """How else a contig may be called: with or without 'chr', M or MT."""
-    bare = name[3:] if name.lower().startswith("chr") else name
-    bares = {bare, ALIKE.get(bare, bare)}
-    return (bares | {"chr" + b for b in bares} | {"Chr" + b for b in bares}) - {name}
-
-
-def compare(fasta: Sequence, other: Sequence) -> tuple[list[Problem], list[str]]:
-    """Compare the contigs of gene models or of a database with those of the FASTA.
-
-    Returns
-    -------
-    problems : ``contig-names`` if no name is shared, or if a name is absent from the FASTA
-        that has it in another spelling ('20' for 'chr20'); ``contig-lengths`` if a shared
-        contig has another length, or features beyond its end: that is another build.
-    notes : contigs that the FASTA does not have at all (scaffolds).
-    """
-    what = "gene models" if other.kind == "genes" else "database"
-    shared = other.contigs.keys() & fasta.contigs.keys()
-    absent = [name for name in other.contigs if name not in shared]
-    renamed = [name for name in absent if other_spelling(name) & fasta.contigs.keys()]
-    if renamed or not shared:
-        wrong = renamed or absent
-        theirs, ours = _some(wrong), _some(list(fasta.contigs))
-        return [
-            Problem(
-                "contig-names",
-                other.path,
-                found=f"its contigs are named {theirs}, but those of the reference {fasta.path} "
-                f"are named {ours}",
-                mend="Use reference, gene models and databases of one source, or rename the "
-                "contigs (bcftools annotate --rename-chrs for a VCF)",
-            )
-        ], []
-    longer = [
-        name
-        for name in other.contigs
-        if name in shared
-        and other.contigs[name]
-        and (
-            other.contigs[name] > fasta.contigs[name]
-            if other.kind == "genes"
-            else other.contigs[name] != fasta.contigs[name]
-        )
-    ]
-    if longer:
-        name = longer[0]
-        verb = "reaches to" if other.kind == "genes" else "has a length of"
-        return [
-            Problem(
-                "contig-lengths",
-                other.path,
-                found=f"contig {name} {verb} {other.contigs[name]} bp here, but has "
-                f"{fasta.contigs[name]} bp in the reference {fasta.path}: another genome build",
-                mend="Use files of one build (GRCh37 and GRCh38 have other coordinates)",
-            )
-        ], []
-    if absent:
-        return [], [
-            f"{other.path}: {len(absent)} contigs of the {what} are not in the reference and are "
-            f"not used: {_some(absent)}"
-        ]
-    return [], []
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(repr, names[:SHOWN])) + more
-
-
 # --- the form that the tools need ----------------------------------------------------------
 
 
@@ -363,7 +274,7 @@ def _fai(path: Path) -> Iterator[tuple[str, int]]:
 def _write_wrapped(handle, stream: Stream, path: str | Path) -> None:
     """Write FASTA with lines of `WIDTH` bases; the remainder of a piece waits for the next."""
     waiting = b""
-    for head, piece in _fasta_pieces(stream, path):
+    for head, piece in fasta_pieces(stream, path):
         if head is not None:
             handle.write(waiting + b"\n" if waiting else b"")
             handle.write(b">" + head + b"\n")

@@ -8,14 +8,16 @@ are. Whether the reads themselves are sound is another module's question (`fastq
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from genopheno.files import writing
 from genopheno.problems import Problem, Problems, fail
-from genopheno.submission.names import NAME_LENGTH, file_fault, name_fault
+from genopheno.submission import rows as checks
+from genopheno.submission.names import NAME_LENGTH, name_fault
 from genopheno.submission.table import DEFAULTS, ENTRIES, name_columns, read_table
+from genopheno.submission.unit import COLUMNS_OF_UNITS, Unit
 
 SEXES = {
     "female": "female", "f": "female", "xx": "female",
@@ -29,48 +31,11 @@ PLATFORMS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One row: the reads of one library on one lane, or a file that stands for a whole sample.
-
-    Attributes are the columns of table ``units``; `row` is the line in the user's sheet
-    (0 where the unit was read from our own table). `entry` says what was handed in: fastq
-    (`fastq_1` and, for pairs, `fastq_2`), bam, cram, gvcf or vcf (`file`).
-    """
-
-    sample: str
-    participant: str
-    sex: str
-    unit: str
-    library: str
-    lane: str
-    platform: str
-    fastq_1: str
-    fastq_2: str
-    entry: str = "fastq"
-    file: str = ""
-    control: str = ""
-    row: int = 0
-
-    @property
-    def files(self) -> dict[str, str]:
-        """Paths by the column of the sheet that names them."""
-        named = {"fastq_1": self.fastq_1, "fastq_2": self.fastq_2}
-        if self.entry != "fastq":
-            named = {self.entry: self.file}
-        return {column: path for column, path in named.items() if path}
-
-    @property
-    def read_group_id(self) -> str:
-        """ID of the read group: sample.library.lane."""
-        return f"{self.sample}.{self.library}.{self.lane}"
-
-
-COLUMNS_OF_UNITS = tuple(field.name for field in fields(Unit) if field.name != "row")
-
-
 def read_sheet(path: str | Path) -> tuple[list[Unit], list[Problem]]:
-    """Read the user's sample sheet.
+    """Read the user's sample sheet as a table; its files are not looked at.
+
+    This is what the workflow and its steps read: reads of finished samples may be archived,
+    and a step that needs a file names it itself. `read_with_files` is for the check.
 
     Parameters
     ----------
@@ -87,32 +52,47 @@ def read_sheet(path: str | Path) -> tuple[list[Unit], list[Problem]]:
         empty where the header itself is faulty.
     problems : everything that is wrong, by row. Use the units only if there are none.
     """
-    units, problems, _ = read_with_notes(path)
-    return units, problems
+    units, problems, _ = _read(Path(path))
+    return units, problems.items
 
 
-def read_with_notes(path: str | Path) -> tuple[list[Unit], list[Problem], list[str]]:
-    """Do as `read_sheet`, and tell what was taken for granted or ignored."""
+def read_with_files(
+    path: str | Path, archived: Callable[[Unit], bool] = lambda unit: False
+) -> tuple[list[Unit], list[Problem], list[str]]:
+    """Do as `read_sheet`, look at the files, and tell what was taken for granted or ignored.
+
+    Parameters
+    ----------
+    archived : of a row whose files are gone: they are not needed any more.
+    """
     path = Path(path)
+    units, problems, notes = _read(path)
+    checks.files(path, units, problems, notes, archived)
+    problems.items.sort(key=lambda p: p.row or 0)  # stable: by row, else as found
+    return units, problems.items, notes
+
+
+def _read(path: Path) -> tuple[list[Unit], Problems, list[str]]:
     problems = Problems()
     notes: list[str] = []
     table = read_table(path, problems)
     if table is None:
-        return [], problems.items, notes
+        return [], problems, notes
     header, rows = table
     names = name_columns(path, header, rows, problems, notes)
     if problems:
-        return [], problems.items, notes
+        return [], problems, notes
     units = [_unit(path, names, row, cells, problems) for row, cells in rows]
-    units = _one_sex(path, units, problems)
+    units = checks.one_sex(path, units, problems)
     single = [f"line {u.row}" for u in units if u.entry == "fastq" and u.fastq_1 and not u.fastq_2]
     if single:
         notes.append(f"{path}: no fastq_2, taken as single-end: {', '.join(single[:20])}")
-    _twice(path, units, problems)
-    _one_participant(path, units, problems)
-    _files(path, units, problems)
-    problems.items.sort(key=lambda p: p.row or 0)  # stable: by row, else as found
-    return units, problems.items, notes
+    checks.twice(path, units, problems)
+    checks.one_participant(path, units, problems)
+    checks.one_entry(path, units, problems)
+    checks.paths(path, units, problems)
+    problems.items.sort(key=lambda p: p.row or 0)
+    return units, problems, notes
 
 
 def people(units: Iterable[Unit]) -> dict[str, str]:
@@ -152,11 +132,11 @@ def read_units(path: str | Path) -> list[Unit]:
                 "units-columns",
                 path,
                 f"its columns are {reader.fieldnames}, not {list(COLUMNS_OF_UNITS)}",
-                "Remove it and run 'genopheno receive' again",
+                "Remove it and run 'genopheno units' again",
             )
         units = [Unit(**row) for row in reader]
     if not units:
-        raise fail("no-units", path, "it has no units", "Run 'genopheno receive' again")
+        raise fail("no-units", path, "it has no units", "Run 'genopheno units' again")
     return units
 
 
@@ -260,106 +240,3 @@ def locate(name: str, sheet: Path) -> str:
     if not path.is_absolute() and not path.exists() and (sheet.parent / path).exists():
         path = sheet.parent / path
     return str(path)
-
-
-# --- rows against each other -------------------------------------------------------------
-
-
-def _one_sex(path: Path, units: list[Unit], problems: Problems) -> list[Unit]:
-    """Give every row of a participant the one known sex; two known ones are a problem."""
-    known: dict[str, Unit] = {}
-    for unit in units:
-        if not unit.participant or unit.sex == "unknown":
-            continue
-        first = known.setdefault(unit.participant, unit)
-        if first.sex != unit.sex:
-            problems.add(
-                "participant-with-two-sexes",
-                path,
-                f"participant {unit.participant} is {unit.sex} here and {first.sex} on line "
-                f"{first.row}",
-                "Find out which is right; a mix-up of samples is the usual cause",
-                row=unit.row,
-                column="sex",
-            )
-    return [
-        Unit(**{**asdict(unit), "sex": known[unit.participant].sex})
-        if unit.sex == "unknown" and unit.participant in known
-        else unit
-        for unit in units
-    ]
-
-
-def _twice(path: Path, units: list[Unit], problems: Problems) -> None:
-    """The same unit of a sample in two rows: one would overwrite the other."""
-    seen: dict[tuple[str, str], Unit] = {}
-    for unit in units:
-        if not (unit.sample and unit.library and unit.lane):
-            continue
-        first = seen.setdefault((unit.sample, unit.unit), unit)
-        if first is not unit:
-            same = (first.library, first.lane) == (unit.library, unit.lane)
-            which = f"library {unit.library}, lane {unit.lane}"
-            problems.add(
-                "unit-twice",
-                path,
-                f"sample {unit.sample}, {which} is on line {first.row} already"
-                if same
-                else f"sample {unit.sample}, {which} makes the same file name as library "
-                f"{first.library}, lane {first.lane} of line {first.row}",
-                "Take the row out if it is a repetition; else give the lane or library its own "
-                "name",
-                row=unit.row,
-                column="lane",
-            )
-
-
-def _one_participant(path: Path, units: list[Unit], problems: Problems) -> None:
-    """A sample is from one person."""
-    seen: dict[str, Unit] = {}
-    for unit in units:
-        if not (unit.sample and unit.participant):
-            continue
-        first = seen.setdefault(unit.sample, unit)
-        if first.participant != unit.participant:
-            problems.add(
-                "sample-in-two-participants",
-                path,
-                f"sample {unit.sample} belongs to participant {unit.participant} here and to "
-                f"{first.participant} on line {first.row}",
-                "Correct the participant, or give the second sample its own name",
-                row=unit.row,
-                column="participant",
-            )
-
-
-def _files(path: Path, units: list[Unit], problems: Problems) -> None:
-    """Each file is there, has content, and is named once."""
-    seen: dict[Path, tuple[Unit, str]] = {}
-    rows: set[tuple] = set()
-    for unit in units:
-        # A row repeated as a whole was reported as such; its files are no second problem.
-        key = (unit.sample, unit.unit, *unit.files.values())
-        if key in rows:
-            continue
-        rows.add(key)
-        for column, name in unit.files.items():
-            fault = file_fault(name)
-            if fault:
-                problems.add(fault[0], path, *fault[1:], row=unit.row, column=column)
-                continue
-            first, there = seen.setdefault(Path(name).resolve(), (unit, column))
-            if column == "vcf" == there and first.sample != unit.sample:
-                continue  # one file with the calls of many samples
-            if first is not unit or there != column:
-                place = f"line {first.row}, column {there}"
-                also = first.files[there]
-                spelled = "" if also == name else f" (as {also})"
-                problems.add(
-                    "file-twice",
-                    path,
-                    f"{name} is on {place} already{spelled}",
-                    "Give the file of this very unit; each file may be used once",
-                    row=unit.row,
-                    column=column,
-                )

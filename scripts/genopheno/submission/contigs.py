@@ -1,0 +1,159 @@
+"""Contigs of whatever speaks of them, against those of the reference: names, lengths, sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from genopheno.problems import Problem
+from genopheno.submission.streams import Fault
+
+SHOWN = 5  # names in a message
+ALIKE = {"M": "MT", "MT": "M"}
+
+
+@dataclass
+class Sequence:
+    """A verified file that speaks of contigs: FASTA, gene models or a site database.
+
+    Attributes
+    ----------
+    contigs : length in bp by contig name; for GFF3 the largest end; 0: not known.
+    m5 : of a FASTA: MD5 of each contig's bases in upper case, the M5 of the SAM specification.
+    records : sequences, features or variants.
+    size, md5 : of the file on disk (bytes; hexadecimal).
+    """
+
+    path: str
+    kind: str
+    contigs: dict[str, int] = field(default_factory=dict)
+    records: int = 0
+    size: int = 0
+    md5: str = ""
+    m5: dict[str, str] = field(default_factory=dict)
+
+
+def other_spelling(name: str) -> set[str]:
+    """How else a contig may be called: with or without 'chr', M or MT."""
+    bare = name[3:] if name.lower().startswith("chr") else name
+    bares = {bare, ALIKE.get(bare, bare)}
+    return (bares | {"chr" + b for b in bares} | {"Chr" + b for b in bares}) - {name}
+
+
+def compare(fasta: Sequence, other: Sequence) -> tuple[list[Problem], list[str]]:
+    """Compare the contigs of gene models or of a database with those of the FASTA.
+
+    Returns
+    -------
+    problems : ``contig-names`` if no name is shared, or if a name is absent from the FASTA
+        that has it in another spelling ('20' for 'chr20'); ``contig-lengths`` if a shared
+        contig has another length, or features beyond its end: that is another build.
+    notes : contigs that the FASTA does not have at all (scaffolds).
+    """
+    what = "gene models" if other.kind == "genes" else "database"
+    shared = other.contigs.keys() & fasta.contigs.keys()
+    absent = [name for name in other.contigs if name not in shared]
+    renamed = [name for name in absent if other_spelling(name) & fasta.contigs.keys()]
+    if renamed or not shared:
+        wrong = renamed or absent
+        theirs, ours = some(wrong), some(list(fasta.contigs))
+        return [
+            Problem(
+                "contig-names",
+                other.path,
+                found=f"its contigs are named {theirs}, but those of the reference {fasta.path} "
+                f"are named {ours}",
+                mend="Use reference, gene models and databases of one source, or rename the "
+                "contigs (bcftools annotate --rename-chrs for a VCF)",
+            )
+        ], []
+    longer = [
+        name
+        for name in other.contigs
+        if name in shared
+        and other.contigs[name]
+        and (
+            other.contigs[name] > fasta.contigs[name]
+            if other.kind == "genes"
+            else other.contigs[name] != fasta.contigs[name]
+        )
+    ]
+    if longer:
+        name = longer[0]
+        verb = "reaches to" if other.kind == "genes" else "has a length of"
+        return [
+            Problem(
+                "contig-lengths",
+                other.path,
+                found=f"contig {name} {verb} {other.contigs[name]} bp here, but has "
+                f"{fasta.contigs[name]} bp in the reference {fasta.path}: another genome build",
+                mend="Use files of one build (GRCh37 and GRCh38 have other coordinates)",
+            )
+        ], []
+    if absent:
+        return [], [
+            f"{other.path}: {len(absent)} contigs of the {what} are not in the reference and are "
+            f"not used: {some(absent)}"
+        ]
+    return [], []
+
+
+def misfit(
+    fasta: Sequence, contigs: Mapping[str, int], path: str, *, rename: str, instead: str
+) -> Fault | None:
+    """Say why an alignment or calls cannot go with the reference; None: they can.
+
+    Stricter than `compare`: what lies on a contig that the reference lacks would be lost.
+
+    Parameters
+    ----------
+    contigs : length in bp by name (0: not known), of the header of an alignment, or of the
+        records of calls.
+    rename : how contigs of such a file are renamed.
+    instead : what else can be handed in.
+
+    Returns
+    -------
+    Fault of code ``contig-names`` (another spelling, with or without 'chr'),
+    ``contig-lengths`` (another build) or ``contig-absent``.
+    """
+    absent = [name for name in contigs if name not in fasta.contigs]
+    renamed = {name: other_spelling(name) & fasta.contigs.keys() for name in absent}
+    renamed = {name: min(spelt) for name, spelt in renamed.items() if spelt}
+    if renamed:
+        first, ours = next(iter(renamed.items()))
+        lengths = contigs[first], fasta.contigs[ours]
+        also = (
+            f", and {first} has {lengths[0]} bp, {ours} {lengths[1]} bp: another genome build too"
+            if lengths[0] and lengths[0] != lengths[1]
+            else ""
+        )
+        without = "without" if first.lower().startswith("chr") else "with"
+        return Fault(
+            "contig-names",
+            f"{path}: its contigs are named {some(list(renamed))}, but those of the reference "
+            f"{fasta.path} are named {some(list(renamed.values()))} ({without} 'chr'){also}",
+            instead if also else f"{rename}, or use a reference with its names",
+        )
+    for name, length in contigs.items():
+        if length and length != fasta.contigs.get(name, length):
+            return Fault(
+                "contig-lengths",
+                f"{path}: contig {name} has a length of {length} bp, but {fasta.contigs[name]} bp "
+                f"in the reference {fasta.path}: another genome build",
+                instead,
+            )
+    if absent:
+        return Fault(
+            "contig-absent",
+            f"{path}: {len(absent)} of its {len(contigs)} contigs are not in the reference "
+            f"{fasta.path}: {some(absent)}",
+            instead,
+        )
+    return None
+
+
+def some(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(repr, names[:SHOWN])) + more
