@@ -39,6 +39,23 @@ for unit in UNITS.values():
 SHARDS = [str(i + 1) for i in range(SETTINGS.calling.shards)]
 DATABASES = sorted(SETTINGS.databases)
 GENOME = "results/reference/genome.fa"
+# VCF files by the sample that names each first: (file, samples taken from it).
+ENTRIES = {}
+for _file in dict.fromkeys(VCFS.values()):
+    _samples = [sample for sample, file in VCFS.items() if file == _file]
+    ENTRIES[_samples[0]] = (_file, _samples)
+# Calls made here; merged with those of the VCF entries where there are any.
+CALLED = "results/calls/called.bcf" if ENTRIES else "results/calls/cohort.bcf"
+CALLS_REPORT = "results/calls/merge.json" if ENTRIES else "results/calls/gather.json"
+TARGETS = ["results/reference/targets.bed"] if SETTINGS.reference.targets else []
+SEX_OF = {unit.sample: unit.sex for unit in _units}
+PLOIDY = {sex: f"results/reference/ploidy/{sex}.bed" for sex in ("female", "male", "unknown")}
+
+
+def sexes_that_matter(ploidy):
+    """Sex of each sample with reads; none where the copies are the same for every sex."""
+    same = len({open(path).read() for path in ploidy}) == 1
+    return {} if same else {sample: SEX_OF[sample] for sample in CRAM_SAMPLES}
 
 
 wildcard_constraints:

@@ -15,6 +15,7 @@ from genopheno.problems import fail
 # amplicon or of a captured exon, all do.
 UNBIASED = 0.05
 
+
 def expressions(caller: str, limits: Mapping[str, float | None]) -> dict[str, str]:
     """Expressions of bcftools that are true where a record is doubted, by name of the filter.
 
@@ -56,9 +57,7 @@ LIMITS = {
 _ANY = {
     "LowQual": lambda value: f"QUAL<{value}",
     "LowDepth": lambda value: f"MAX(FORMAT/DP)<{value}",
-    "AlleleBalance": lambda value: (
-        f"MAX(FORMAT/AD[*:1]/(FORMAT/AD[*:0]+FORMAT/AD[*:1]))<{value}"
-    ),
+    "AlleleBalance": lambda value: f"MAX(FORMAT/AD[*:1]/(FORMAT/AD[*:0]+FORMAT/AD[*:1]))<{value}",
 }
 _BY_CALLER = {
     "bcftools": {

@@ -8,7 +8,6 @@ copies of it, wherever its reads were put. Where the sex is not known, X is call
 
 from __future__ import annotations
 
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -108,9 +107,7 @@ def _build(lengths: Mapping[str, int], build: str, found: Mapping[str, str | Non
     if named is None or not (found["x"] or found["y"]):
         return None
     fits = all(
-        lengths[found[what]] >= BUILDS[named][what][1][-1][1]
-        for what in ("x", "y")
-        if found[what]
+        lengths[found[what]] >= BUILDS[named][what][1][-1][1] for what in ("x", "y") if found[what]
     )
     return named if fits else None
 
@@ -167,7 +164,9 @@ def copies(chromosomes: SexChromosomes, lengths: Mapping[str, int], sex: str) ->
         if number == DEFAULT:
             continue
         start = 0
-        for _, par_start, par_end in sorted(r for r in chromosomes.pseudoautosomal if r[0] == contig):
+        for _, par_start, par_end in sorted(
+            r for r in chromosomes.pseudoautosomal if r[0] == contig
+        ):
             if start < par_start:
                 rows.append((contig, start, par_start, number))
             start = par_end
@@ -177,7 +176,7 @@ def copies(chromosomes: SexChromosomes, lengths: Mapping[str, int], sex: str) ->
 
 
 def bcftools_ploidy(by_sex: Mapping[str, Sequence[Copies]]) -> str:
-    """Text for ``bcftools call --ploidy-file``: CHROM, FROM, TO (1-based, inclusive), SEX, PLOIDY."""
+    """Text for ``bcftools call --ploidy-file``: 1-based, inclusive; two copies elsewhere."""
     lines = [
         f"{contig} {start + 1} {end} {sex} {number}\n"
         for sex, rows in by_sex.items()
