@@ -171,8 +171,7 @@ def test_what_crosses_a_threshold_is_marked_not_dropped(whole, crams, genome, tm
     assert [row[6] == "LowQual" for row in rows] == [float(row[5]) < cutoff for row in rows]
     # Several reasons stand beside each other.
     depths = [
-        max(int(cell.split(":")[row[8].split(":").index("DP")]) for cell in row[9:])
-        for row in rows
+        max(int(cell.split(":")[row[8].split(":").index("DP")]) for cell in row[9:]) for row in rows
     ]
     least = sorted(depths)[len(depths) // 2]
     rows, found = gathered("depth", min_quality=high, min_depth=least)
@@ -187,7 +186,7 @@ def test_what_crosses_a_threshold_is_marked_not_dropped(whole, crams, genome, tm
     with pytest.raises(StageError, match=r"records-none.*LowQual \(QUAL<1000000\)"):
         gathered("none", min_quality=1_000_000)
     assert not (tmp_path / "none" / "cohort.bcf").exists()
-    with pytest.raises(StageError, match="filter-unknown.*min_qualty"):
+    with pytest.raises(StageError, match=r"filter-unknown.*min_qualty"):
         gathered("misspelt", min_qualty=20)
 
 

@@ -197,7 +197,7 @@ def test_genotypes_have_the_copies_of_the_sex(people, tmp_path, caller):
 
 
 def test_without_copies_all_is_diploid(people, tmp_path):
-    folder, genome, crams, _ = people
+    _, genome, crams, _ = people
     (tmp_path / "x.bed").write_text("X\t2900\t3100\nY\t2400\t2600\n")
     out = tmp_path / "x.bcf"
     call(crams, reference=genome, regions=tmp_path / "x.bed", out_bcf=out)

@@ -52,7 +52,7 @@ def test_targets_limit_the_work(genome, tmp_path):
         [("b", 535, 690)],
     ]
     targets.write_text("c\t0\t1000\n")
-    with pytest.raises(StageError, match="shards-too-many.*0 bases to call in"):
+    with pytest.raises(StageError, match=r"shards-too-many.*0 bases to call in"):
         write_shards(genome, 2, tmp_path / "none", targets=targets)
     assert not (tmp_path / "none").exists()
 
@@ -73,7 +73,7 @@ def test_common_bases():
 
 def test_more_shards_than_bases_are_refused(genome, tmp_path):
     for n in (0, 6001):
-        with pytest.raises(StageError, match="shards-too-many.*6000 bases"):
+        with pytest.raises(StageError, match=r"shards-too-many.*6000 bases"):
             write_shards(genome, n, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 

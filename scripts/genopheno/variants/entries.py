@@ -15,15 +15,25 @@ from genopheno.variants.gates import assert_records, assert_samples, count_recor
 from genopheno.variants.shards import contig_lengths
 
 FORMATS = ("GT", "AD", "DP", "GQ")
-# The contigs of the reference take the place of the file's own, so that all files agree in
-# order; soft-masked bases become upper case; a record that was never filtered passes.
-AWK = r"""BEGIN { FS = OFS = "\t" }
+# The contigs of the reference take the place of the file's own (which may be absent), so that
+# all files agree in order; soft-masked bases become upper case; a record that was never filtered
+# passes. Records by contig, and those of gVCFs (as '*'), are written to `tally`.
+AWK = r"""BEGIN {
+  FS = OFS = "\t"
+  while ((getline line < fai) > 0) {
+    split(line, cells, "\t"); known[cells[1]] = 1
+    contigs = contigs "##contig=<ID=" cells[1] ",length=" cells[2] ">\n"
+  }
+}
 /^##contig=/ { next }
-/^#CHROM/ { while ((getline line < contigs) > 0) print line }
+/^#CHROM/ { printf "%s", contigs }
 /^#/ { print; next }
-{ $4 = toupper($4); if ($5 !~ /[<\[\]]/) $5 = toupper($5); if ($7 == ".") $7 = "PASS"; print }"""
-SYMBOLIC = 'ALT~"[<\\*\\[\\]]" || ALT="."'
-BLOCKS = 'ALT="<NON_REF>" || ALT="<*>"'
+{ n[$1]++ }
+$5 ~ /<(NON_REF|\*)>/ { n["*"]++ }
+!($1 in known) { next }
+{ $4 = toupper($4); if ($5 !~ /[<\[\]]/) $5 = toupper($5); if ($7 == ".") $7 = "PASS"; print }
+END { printf "" > tally; for (c in n) print c, n[c] > tally }"""
+SYMBOLIC = 'ALT~"[]<*[]" || ALT="."'
 
 
 def receive_vcf(
@@ -65,20 +75,11 @@ def receive_vcf(
         tempfile.TemporaryDirectory(prefix=f".{out_bcf.name}.", dir=out_bcf.parent) as folder,
     ):
         work = Path(folder)
-        wanted, contigs, inside = work / "samples.txt", work / "contigs.txt", work / "inside.tsv"
-        wanted.write_text("".join(f"{name}\n" for name in samples))
-        contigs.write_text("".join(f"##contig=<ID={c},length={n}>\n" for c, n in lengths.items()))
-        inside.write_text("".join(f"{c}\t1\t{n}\n" for c, n in lengths.items()))
-        per_contig = _cut(vcf, wanted, work)
+        per_contig = _cut(vcf, samples, reference, work)
         _check_contigs(vcf, per_contig, lengths)
-        run(
-            ["bcftools", "view", "-T", inside, "-Ov", work / "cut.bcf"],
-            ["awk", "-v", f"contigs={contigs}", AWK],
-            ["bcftools", "sort", "-T", work / "sort1", "-Ob1", "-o", work / "sorted.bcf", "-"],
-        )
-        there = _count(work / "sorted.bcf")
+        there = _count(work / "cut.bcf")
         agreeing = ["bcftools", "norm", "-f", reference, "-c", "x", "-Ob1"]
-        run([*agreeing, "-o", work / "agreeing.bcf", work / "sorted.bcf"])
+        run([*agreeing, "-o", work / "agreeing.bcf", work / "cut.bcf"])
         _check_reference(vcf, there, _count(work / "agreeing.bcf"), reference)
         split = ["bcftools", "norm", "-f", reference, "-m", "-any", "-Ob1"]
         run([*split, "-o", work / "split.bcf", work / "agreeing.bcf"])
@@ -207,14 +208,22 @@ def _contigs(lines: Sequence[str]) -> Iterator[tuple[str, int]]:
             yield cells.get("ID", ""), int(length) if length.isdigit() else 0
 
 
-def _cut(vcf: Path, wanted: Path, work: Path) -> dict[str, int]:
-    """Write ``cut.bcf``: the samples wanted, without INFO; return its records by contig."""
+def _cut(vcf: Path, samples: Sequence[str], reference: Path, work: Path) -> dict[str, int]:
+    """Write ``cut.bcf``, the samples wanted without INFO, sorted; return records by contig."""
+    wanted, tally = work / "samples.txt", work / "tally.tsv"
+    wanted.write_text("".join(f"{name}\n" for name in samples))
     kept = ",".join(f"^FORMAT/{name}" for name in FORMATS)
     run(
-        ["bcftools", "view", "-S", wanted, "-Ou", vcf],
-        ["bcftools", "annotate", "-x", f"INFO,{kept}", "-Ob1", "-o", work / "cut.bcf", "-"],
+        # As text first: without contigs in the header, samples cannot be cut nor BCF be written.
+        ["bcftools", "view", "-Ov", vcf],
+        ["awk", "-v", f"fai={reference}.fai", "-v", f"tally={tally}", AWK],
+        ["bcftools", "view", "-S", wanted, "-Ou", "-"],
+        ["bcftools", "annotate", "-x", f"INFO,{kept}", "-Ou", "-"],
+        ["bcftools", "sort", "-T", work / "sort1", "-Ob1", "-o", work / "cut.bcf", "-"],
     )
-    blocks = _number(work / "cut.bcf", BLOCKS)
+    rows = (line.split("\t") for line in tally.read_text().splitlines())
+    counts = {contig: int(number) for contig, number in rows}
+    blocks = counts.pop("*", 0)
     if blocks:
         raise fail(
             "vcf-is-gvcf",
@@ -222,11 +231,7 @@ def _cut(vcf: Path, wanted: Path, work: Path) -> dict[str, int]:
             f"{blocks} of its records have <NON_REF> or <*>: it is a gVCF",
             "Name it in the column gvcf of the sheet",
         )
-    tallies = run(
-        ["bcftools", "query", "-f", "%CHROM\n", work / "cut.bcf"],
-        ["awk", '{n[$1]++} END {for (c in n) print c "\\t" n[c]}'],
-    )
-    return {c: int(n) for c, n in (line.split("\t") for line in tallies.splitlines())}
+    return counts
 
 
 def _check_contigs(vcf: Path, per_contig: Mapping[str, int], lengths: Mapping[str, int]) -> None:

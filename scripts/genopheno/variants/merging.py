@@ -44,9 +44,9 @@ def merge_calls(
     StageError : a sample in two files, samples that are not the expected ones, no record.
     """
     allow_open_files(4 * len(files) + 64)
-    people = {path: samples_of(path) for path in files}
-    _check_samples(people, samples, out_bcf)
-    records = {path: count_records(path) for path in files}
+    people = [samples_of(path) for path in files]
+    _check_samples(files, people, samples, out_bcf)
+    records = [count_records(path) for path in files]
     index = out_bcf.with_name(out_bcf.name + ".csi")
     with (
         writing(report) as counts_json,
@@ -71,11 +71,11 @@ def merge_calls(
         run(["bcftools", "view", "-i", "INFO/AC>0", "-Ob", "-o", out, merged])
         run(["bcftools", "index", "-f", "-o", csi, out])
         in_all = count_records(merged)
-        if not max(records.values()) <= in_all <= sum(records.values()):
+        if not max(records) <= in_all <= sum(records):
             raise fail(
                 "records-lost",
                 out_bcf,
-                f"{in_all} records came of files with {', '.join(map(str, records.values()))}",
+                f"{in_all} records came of files with {', '.join(map(str, records))}",
                 "Check free disk space and memory, then run again",
             )
         written = assert_records(Path(f"{out}##idx##{csi}"), name=out_bcf)
@@ -84,16 +84,16 @@ def merge_calls(
         per_file = [
             {
                 "file": str(path),
-                "samples": len(people[path]),
-                "records": records[path],
-                "genotypes_missing_by_absence": (in_all - records[path]) * len(people[path]),
+                "samples": len(names),
+                "records": number,
+                "genotypes_missing_by_absence": (in_all - number) * len(names),
             }
-            for path in files
+            for path, names, number in zip(files, people, records, strict=True)
         ]
         counts: dict[str, object] = {
             "samples": len(samples),
-            "records_in": sum(records.values()),
-            "shared_records_removed": sum(records.values()) - in_all,
+            "records_in": sum(records),
+            "shared_records_removed": sum(records) - in_all,
             "alleles_without_genotype_removed": in_all - written,
             "records_out": written,
             "records_pass": passing,
@@ -107,9 +107,11 @@ def merge_calls(
     return counts
 
 
-def _check_samples(people: dict[Path, list[str]], samples: Sequence[str], out: Path) -> None:
+def _check_samples(
+    files: Sequence[Path], people: Sequence[list[str]], samples: Sequence[str], out: Path
+) -> None:
     seen: dict[str, Path] = {}
-    for path, names in people.items():
+    for path, names in zip(files, people, strict=True):
         for name in names:
             if name in seen:
                 raise fail(
