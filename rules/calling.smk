@@ -49,7 +49,7 @@ rule call:
         # that a mended cell of it calls nobody again; of the cells only the sexes matter, and
         # those only where the reference has an X or Y.
         sheet=str(SETTINGS.samples),
-        sexes=lambda wildcards, input: sexes_that_matter(input.ploidy),
+        sexes=lambda wildcards: sexes_that_matter(),
         caller=SETTINGS.calling.caller,
         min_mapping_quality=SETTINGS.calling.min_mapping_quality,
         min_base_quality=SETTINGS.calling.min_base_quality,

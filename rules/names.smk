@@ -1,10 +1,16 @@
 # What the rules are about: settings, units, samples and traits, read once when Snakemake starts.
+from functools import cache
+from pathlib import Path
+
 try:
     from genopheno import settings as settings_model
     from genopheno.clinical.declaration import trait_names
     from genopheno.problems import StageError
     from genopheno.submission.alignments import is_aligned
+    from genopheno.submission.reference import contigs
     from genopheno.submission.sheet import read_sheet
+    from genopheno.variants.ploidy import sexes_differ
+    from genopheno.variants.shards import contig_lengths
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}. Install the package beside Snakemake: pip install .")
 
@@ -52,10 +58,24 @@ SEX_OF = {unit.sample: unit.sex for unit in _units}
 PLOIDY = {sex: f"results/reference/ploidy/{sex}.bed" for sex in ("female", "male", "unknown")}
 
 
-def sexes_that_matter(ploidy):
-    """Sex of each sample with reads; none where the copies are the same for every sex."""
-    same = len({open(path).read() for path in ploidy}) == 1
-    return {} if same else {sample: SEX_OF[sample] for sample in CRAM_SAMPLES}
+@cache
+def sexes_that_matter():
+    """Sex of each sample with reads; none where every sex has the same copies of all contigs.
+
+    It must be known before the first job runs, or the first and the second run would differ:
+    until the reference is prepared, the FASTA is read for it where it has no index.
+    """
+    fasta, prepared = SETTINGS.reference.fasta, Path(f"{GENOME}.fai")
+    indexes = [fai for fai in (prepared, Path(f"{fasta}.fai")) if fai.is_file()]
+    if fasta.is_file():
+        indexes = [fai for fai in indexes if fai.stat().st_mtime >= fasta.stat().st_mtime]
+    try:
+        lengths = contig_lengths(indexes[0]) if indexes else contigs(fasta)
+        given = SETTINGS.reference.sex_chromosomes
+        matter = sexes_differ(lengths, SETTINGS.reference.build, given and given.model_dump())
+    except StageError:
+        matter = True  # a fault that its own step reports
+    return {sample: SEX_OF[sample] for sample in CRAM_SAMPLES} if matter else {}
 
 
 wildcard_constraints:

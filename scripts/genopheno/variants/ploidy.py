@@ -175,6 +175,14 @@ def copies(chromosomes: SexChromosomes, lengths: Mapping[str, int], sex: str) ->
     return rows
 
 
+def sexes_differ(
+    lengths: Mapping[str, int], build: str = "", given: Mapping[str, Any] | None = None
+) -> bool:
+    """Tell whether any contig's copies depend on the sex (`recognise` says which)."""
+    chromosomes = recognise(lengths, build, given)
+    return len({tuple(copies(chromosomes, lengths, sex)) for sex in SEXES}) > 1
+
+
 def bcftools_ploidy(by_sex: Mapping[str, Sequence[Copies]]) -> str:
     """Text for ``bcftools call --ploidy-file``: 1-based, inclusive; two copies elsewhere."""
     lines = [
