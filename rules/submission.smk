@@ -16,6 +16,7 @@ rule receive:
         fasta=SETTINGS.reference.fasta,
         genes=SETTINGS.reference.genes,
         databases=[str(SETTINGS.databases[name].file) for name in DATABASES],
+        targets=SETTINGS.reference.targets or [],
     output:
         "results/submission/receipt.json",
     log:
@@ -34,10 +35,11 @@ rule receive:
             for name in DATABASES
             for word in ("--database", f"{name}={SETTINGS.databases[name].file}")
         ],
+        targets=["--targets", SETTINGS.reference.targets] if TARGETS else [],
     shell:
         "genopheno receive --samples {input.sheet:q} --fasta {input.fasta:q}"
-        " --genes {input.genes:q} {params.databases:q} {params.realign} --jobs {threads}"
-        " --receipt {output} > {log} 2>&1"
+        " --genes {input.genes:q} {params.databases:q} {params.targets:q} {params.realign}"
+        " --jobs {threads} --receipt {output} > {log} 2>&1"
 
 
 # Apart from the receipt: it hangs on the sheet alone, not on the files that the sheet names.
@@ -75,6 +77,53 @@ rule reference:
     shell:
         "genopheno reference --fasta {input.fasta:q} --genes {input.genes:q}"
         " --out-fasta {output.fasta} --out-genes {output.genes} > {log} 2>&1"
+
+
+rule targets:
+    input:
+        bed=SETTINGS.reference.targets or [],
+        fai=f"{GENOME}.fai",
+    output:
+        bed="results/reference/targets.bed",
+        report="results/reference/targets.json",
+    log:
+        "results/logs/targets.log",
+    conda:
+        "../envs/python.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        padding=SETTINGS.reference.target_padding,
+    shell:
+        "genopheno targets --bed {input.bed:q} --fai {input.fai} --padding {params.padding}"
+        " --output {output.bed} --report {output.report} > {log} 2>&1"
+
+
+# How many copies each sex has, where it is not two; the same files for every sample.
+rule ploidy:
+    input:
+        f"{GENOME}.fai",
+    output:
+        PLOIDY.values(),
+        "results/reference/ploidy/chromosomes.json",
+    log:
+        "results/logs/ploidy.log",
+    conda:
+        "../envs/python.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        build=SETTINGS.reference.build,
+        given=(
+            SETTINGS.reference.sex_chromosomes.model_dump_json()
+            if SETTINGS.reference.sex_chromosomes
+            else "null"
+        ),
+    shell:
+        "genopheno ploidy --fai {input} --build {params.build:q} --sex-chromosomes {params.given:q}"
+        " --out-dir results/reference/ploidy > {log} 2>&1"
 
 
 rule database:

@@ -25,6 +25,7 @@ MAKERS = {
     "qc/identity/": "genopheno identity",
     "qc/": "genopheno read-qc",
     "crams/": "genopheno mark-duplicates",
+    "calls/merge": "genopheno merge-calls",
     "calls/": "genopheno gather",
     "annotated/": "genopheno annotate",
     "phenotypes/": "genopheno phenotypes",

@@ -13,6 +13,7 @@ from genopheno.submission import entries, memory, reading, sheet
 from genopheno.submission.contigs import Sequence, compare
 from genopheno.submission.names import file_fault
 from genopheno.submission.reading import Progress, Result, Stat, Task
+from genopheno.submission.regions import check_targets
 from genopheno.submission.unit import Unit
 
 
@@ -50,6 +51,7 @@ def check(
     genes: str | Path,
     databases: dict[str, Path] | None = None,
     *,
+    targets: Path | None = None,
     cache: Path | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -63,6 +65,7 @@ def check(
     Parameters
     ----------
     databases : VCF of sites by name.
+    targets : BED to which calling is limited; None: the whole reference.
     cache : results of earlier checks (`remember`); files of the same path, size and time are
         not read again.
     jobs : files (or pairs of FASTQ) that are read side by side.
@@ -99,6 +102,10 @@ def check(
             _sound(received, task, stat, result, known)
     problems += _same_content(received)
     sequence = _names(received, results, str(fasta), str(genes), databases or {})
+    if targets and sequence:
+        _, faults, notes = check_targets(targets, sequence.contigs)
+        problems += faults
+        received.notes += notes
     _entries(received, results, sequence, realign)
     problems.sort(key=lambda p: (p.file != str(sheet_path), p.row or 0))
     return received
