@@ -8,8 +8,8 @@ from pathlib import Path
 
 from genopheno.files import write_json, write_text
 from genopheno.problems import Problem, Problems
+from genopheno.submission.contigs import other_spelling
 from genopheno.submission.names import file_fault
-from genopheno.submission.reference import other_spelling
 
 Region = tuple[str, int, int]  # contig, start, end: 0-based and half-open
 HEADS = ("#", "track", "browser")  # lines of a BED that are no regions
