@@ -84,6 +84,8 @@ rule read_qc:
         coverage="results/qc/{sample}/{sample}.mosdepth.global.dist.txt",
     log:
         "results/logs/read_qc/{sample}.log",
+    benchmark:
+        "results/benchmarks/read_qc/{sample}.tsv"
     conda:
         "../envs/reads.yaml"
     threads: 2

@@ -46,6 +46,8 @@ rule multiqc:
         ensure("results/report/multiqc.html", non_empty=True),
     log:
         "results/logs/multiqc.log",
+    benchmark:
+        "results/benchmarks/multiqc.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -67,11 +69,14 @@ rule report:
         scan="results/association/scan.json",
         summaries="results/summaries/summaries.json",
         matrices="results/matrices/dictionary.tsv",
+        controls=expand("results/truth/{sample}.json", sample=CONTROLS),
     output:
         report=ensure("results/report/report.html", non_empty=True),
         provenance="results/report/provenance.json",
     log:
         "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
     conda:
         "../envs/variants.yaml"
     resources:

@@ -15,6 +15,8 @@ rule receive:
         units="results/submission/units.tsv",
     log:
         "results/logs/receive.log",
+    benchmark:
+        "results/benchmarks/receive.tsv"
     priority: 100
     conda:
         "../envs/python.yaml"
@@ -44,6 +46,8 @@ rule reference:
         genes=ensure("results/reference/genes.gff3.gz", non_empty=True),
     log:
         "results/logs/reference.log",
+    benchmark:
+        "results/benchmarks/reference.tsv"
     conda:
         "../envs/python.yaml"
     resources:
@@ -61,6 +65,8 @@ rule bwa_index:
         multiext(GENOME, ".amb", ".ann", ".bwt", ".pac", ".sa"),
     log:
         "results/logs/bwa_index.log",
+    benchmark:
+        "results/benchmarks/bwa_index.tsv"
     conda:
         "../envs/reads.yaml"
     resources:
@@ -80,6 +86,8 @@ rule database:
         index="results/reference/databases/{database}.vcf.gz.tbi",
     log:
         "results/logs/database/{database}.log",
+    benchmark:
+        "results/benchmarks/database/{database}.tsv"
     conda:
         "../envs/variants.yaml"
     resources:

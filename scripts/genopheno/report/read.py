@@ -24,6 +24,7 @@ MAKERS = {
     "qc/": "genopheno read-qc",
     "crams/": "genopheno mark-duplicates",
     "calls/": "genopheno gather",
+    "truth/": "genopheno benchmark",
     "annotated/": "genopheno annotate",
     "phenotypes/": "genopheno phenotypes",
     "cohort/": "genopheno join",
