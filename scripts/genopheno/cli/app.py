@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 PROJECT = "A project"
+ON_PROJECTS = ("init", "check", "run", "status", "demo")  # these have a display of their own
 STAGES = "Stages, in street order (what the workflow's rules run)"
 
 Directory = Annotated[
@@ -65,11 +66,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand not in ON_PROJECTS:
+        from genopheno import tools
+
+        tools.log = sys.stderr
 
 
 def pairs(values: list[str] | None, option: str) -> list[tuple[str, Path]]:
