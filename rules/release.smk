@@ -38,6 +38,8 @@ rule matrices:
 
 rule multiqc:
     input:
+        config=workflow.source_path("../workflow/multiqc.yaml"),
+        calls="results/qc/cohort.stats",
         fastp=[f"results/reads/{unit.sample}/{unit.unit}.fastp.json" for unit in UNITS.values()],
         stats=expand("results/qc/{sample}/{sample}.stats", sample=SAMPLES),
         coverage=expand("results/qc/{sample}/{sample}.mosdepth.global.dist.txt", sample=SAMPLES),
@@ -54,7 +56,7 @@ rule multiqc:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     shell:
-        "multiqc results/reads results/qc --outdir results/report --filename multiqc.html"
+        "multiqc results/reads results/qc --config {input.config} --outdir results/report --filename multiqc.html"
         " --title 'Reads and samples' --no-data-dir --force --no-version-check > {log} 2>&1"
 
 

@@ -1,4 +1,4 @@
-# Control samples: what was called, compared with what is known of them.
+# What was called: counted, and compared with what is known of control samples.
 
 
 rule benchmark:
@@ -29,3 +29,24 @@ rule benchmark:
         "genopheno benchmark {input.calls} {input.truth:q} --regions {input.regions:q}"
         " --reference {input.reference} --sample {wildcards.sample} --out-dir results/truth"
         " > {log} 2>&1"
+
+
+# Of the cohort as a whole, for MultiQC.
+rule call_stats:
+    input:
+        calls="results/calls/cohort.bcf",
+        reference=GENOME,
+        fai=f"{GENOME}.fai",
+    output:
+        ensure("results/qc/cohort.stats", non_empty=True),
+    log:
+        "results/logs/call_stats.log",
+    benchmark:
+        "results/benchmarks/call_stats.tsv"
+    conda:
+        "../envs/variants.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    shell:
+        "bcftools stats -f PASS,. -s - -F {input.reference} {input.calls} > {output} 2> {log}"

@@ -8,6 +8,7 @@ from genopheno.report.blocks import Section, column, figure, markup_free, number
 from genopheno.report.figures import CATEGORICAL
 from genopheno.report.read import Results
 
+KINDS = ("snp", "indel")
 COLUMNS = (
     column("sample", "Sample", "code"),
     column("type", "Type"),
@@ -36,8 +37,13 @@ def section(results: Results) -> Section | None:
     )
     rows: dict[str, list[Any]] = {item["key"]: [] for item in COLUMNS}
     for sample, report in sorted(found.items()):
-        for kind, counted in report["types"].items():
-            told = {**counted, "sample": sample, "type": kind, "engine": report["engine"]}
+        for kind in KINDS:
+            told = {
+                **report["types"][kind],
+                "sample": sample,
+                "type": kind,
+                "engine": report["engine"],
+            }
             for key, values in rows.items():
                 values.append(told[key])
     section.add(
@@ -58,8 +64,8 @@ def section(results: Results) -> Section | None:
 def _curves(found: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     data = []
     for number, (sample, report) in enumerate(sorted(found.items())):
-        for kind, rows in report["curves"].items():
-            if rows:
+        for kind in KINDS:
+            if rows := report["curves"][kind]:
                 name = markup_free(f"{sample} {kind}")
                 data.append(
                     {
