@@ -17,7 +17,7 @@ from genopheno.truth.score import Tally, curve, summary
 from genopheno.truth.variants import Edit
 from tests.unit.test_truth_match import random_truth, rewritten
 
-CONTIGS = 24
+CONTIGS = 16
 
 
 def bcftools(*words: str | Path) -> str:
@@ -105,7 +105,7 @@ def test_other_records_of_the_same_chromosomes_are_all_right(written_anew) -> No
         engine="haplotypes",
     )
     assert [report["types"][kind]["f1"] for kind in ("snp", "indel")] == [1, 1]
-    assert report["matched_by_haplotype"] > 20  # what matching by allele cannot see
+    assert report["matched_by_haplotype"] > 15  # what matching by allele cannot see
     alleles = benchmark(
         made["anew"], made["truth"], regions=made["bed"], reference=made["fasta"], engine="alleles"
     )

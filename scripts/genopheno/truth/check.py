@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import pysam
-
 from genopheno.problems import Problem, Problems, StageError
-from genopheno.truth.read import sample_of
+from genopheno.truth.read import read_header, sample_of
 from genopheno.truth.regions import read_regions
 
 
@@ -70,8 +68,7 @@ def _check_set(calls: Path, regions: Path, lengths: Mapping[str, int]) -> list[P
     except StageError as error:
         return error.problems
     found = Problems()
-    with pysam.VariantFile(str(calls)) as handle:
-        theirs = {name: contig.length for name, contig in handle.header.contigs.items()}
+    theirs = read_header(calls).contigs
     shared = theirs.keys() & lengths.keys()
     if lengths and theirs and not shared:
         found.add(

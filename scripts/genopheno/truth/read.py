@@ -40,6 +40,35 @@ class Side:
         self.counts[why] = self.counts.get(why, 0) + 1
 
 
+@dataclass(frozen=True)
+class Header:
+    """What the header of a VCF or BCF names; contigs with their lengths (bp; None: not told)."""
+
+    samples: list[str]
+    formats: list[str]
+    contigs: dict[str, int | None]
+
+
+def read_header(path: Path) -> Header:
+    """Read a header.
+
+    Raises
+    ------
+    StageError : the file is no VCF or BCF.
+    """
+    loud = pysam.set_verbosity(0)  # it comments on types that do not matter here
+    try:
+        with pysam.VariantFile(str(path)) as handle:
+            header = handle.header
+            contigs = {name: contig.length for name, contig in header.contigs.items()}
+            return Header(list(header.samples), list(header.formats), contigs)
+    except (OSError, ValueError) as error:
+        mend = "Give VCF or BCF (bgzip for a compressed VCF)"
+        raise fail("vcf-unreadable", path, f"it cannot be read: {error}", mend) from None
+    finally:
+        pysam.set_verbosity(loud)
+
+
 def sample_of(path: Path, sample: str | None) -> str:
     """The sample to compare: the one named, or the only one of the file.
 
@@ -48,13 +77,9 @@ def sample_of(path: Path, sample: str | None) -> str:
     StageError : the file cannot be read, has no genotypes, no such sample, or several
         samples and none was named.
     """
-    try:
-        with pysam.VariantFile(str(path)) as handle:
-            names, formats = list(handle.header.samples), list(handle.header.formats)
-    except (OSError, ValueError) as error:
-        mend = "Give VCF or BCF (bgzip for a compressed VCF)"
-        raise fail("vcf-unreadable", path, f"it cannot be read: {error}", mend) from None
-    if not names or "GT" not in formats:
+    header = read_header(path)
+    names = header.samples
+    if not names or "GT" not in header.formats:
         mend = "Give calls with genotypes (FORMAT GT)"
         raise fail("genotypes-absent", path, "it has no genotypes", mend)
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
@@ -91,8 +116,7 @@ def normalise(
         ["bcftools", "view", "-Oz" if out.suffix == ".gz" else "-Ob", "-o", out, "-"],
     )
     run(["bcftools", "index", "-f", *(["-t"] if out.suffix == ".gz" else []), out])
-    with pysam.VariantFile(str(out)) as handle:
-        return Side(out, source, sample, frozenset(handle.header.contigs))
+    return Side(out, source, sample, frozenset(read_header(out).contigs))
 
 
 def read_contig(side: Side, contig: str, regions: Regions) -> list[Variant]:

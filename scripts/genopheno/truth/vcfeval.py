@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genopheno.tools import run
@@ -85,17 +86,26 @@ class Vcfeval:
                 }
                 for name in ("calls", "truth")
             }
-            qualities = sorted((v.position, v.quality) for v in found["calls"].values())
             for i, variant in enumerate(matched.calls):
                 if variant.edit in found["calls"]:
                     matched.call_levels[i] = level
+            quality = _nearest(list(found["calls"].values()))
             for j, variant in enumerate(matched.truth):
                 if variant.edit in found["truth"]:
                     matched.truth_levels[j] = level
-                    # vcfeval does not say which call makes a truth: the nearest true one.
-                    matched.truth_quality[j] = (
-                        min(qualities, key=lambda known: abs(known[0] - variant.position))[1]
-                        if qualities
-                        else None
-                    )
+                    matched.truth_quality[j] = quality(variant.position)
         return matched
+
+
+def _nearest(calls: list[Variant]) -> Callable[[int], float | None]:
+    """QUAL of the true call nearest to a position: vcfeval does not say which makes a truth."""
+    calls = sorted(calls, key=lambda call: call.position)
+    places = [call.position for call in calls]
+
+    def quality(position: int) -> float | None:
+        at = bisect_left(places, position)
+        near = calls[max(0, at - 1) : at + 1]
+        best = min(near, key=lambda call: abs(call.position - position), default=None)
+        return best.quality if best else None
+
+    return quality
