@@ -114,6 +114,12 @@ def test_a_truth_is_as_sure_as_the_least_sure_of_its_calls() -> None:
     matched = match(calls, [variant(4, "AC", "GT", HOM)], REFERENCE)
     assert matched.truth_quality == [20]
     assert matched.by_haplotype == 1
+    beside = variant(8, "C", "T", HET, 10)
+    matched = match([*calls, beside], [variant(4, "AC", "GT", HOM), beside], REFERENCE)
+    assert matched.truth_quality[1] == 10
+    sure = variant(8, "C", "T", HET, 90)
+    matched = match([*calls, sure], [variant(4, "AC", "GT", HOM), sure], REFERENCE)
+    assert matched.truth_quality == [20, 90]  # each by its own calls
 
 
 def test_a_cluster_with_too_many_phasings_is_cut_at_its_gaps() -> None:

@@ -20,7 +20,7 @@ COLUMNS = (
     column("precision", "Precision", "num", digits=4),
     column("recall", "Recall", "num", digits=4),
     column("f1", "F1", "num", digits=4),
-    column("engine", "Compared by"),
+    column("engine", "Engine"),
 )
 
 

@@ -30,7 +30,8 @@ class Matched:
     ----------
     calls, truth : the variants, in their order.
     call_levels, truth_levels : a `Level` for each.
-    truth_quality : the lowest QUAL of the calls that make a truth; None where there are none.
+    truth_quality : QUAL of the call of the same allele, else the lowest of the calls that
+        make the truth; None where there are none.
     by_haplotype : truths that are matched although no call has the same allele.
     too_large : pieces with too many phasings, where the matches by allele stand.
     """
@@ -99,6 +100,8 @@ def match(
     if haplotypes:
         for cluster in clusters(matched, bases):
             _compare(matched, cluster, lambda part: _by_sequence(matched, part, bases, max_states))
+        # What a better explanation of its cluster has left over on both sides alike.
+        _exact(matched, Level.GENOTYPE)
     _exact(matched, Level.ALLELE)
     if haplotypes:
         for cluster in clusters(matched, bases, neighbours=False):
@@ -210,6 +213,10 @@ def _by_sequence(matched: Matched, cluster: Cluster, bases: str, max_states: int
     for j in truth:
         matched.truth_levels[j], matched.truth_quality[j] = Level.NONE, None
     matched.join(Level.GENOTYPE, [calls[i] for i in ours], [truth[j] for j in theirs])
+    own = {matched.calls[calls[i]].edit: matched.calls[calls[i]].quality for i in ours}
+    for j in (truth[k] for k in theirs):
+        edit = matched.truth[j].edit
+        matched.truth_quality[j] = own.get(edit, matched.truth_quality[j])
     matched.by_haplotype += len(theirs) - exact
 
 
