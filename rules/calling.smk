@@ -75,6 +75,8 @@ rule gather:
         report="results/calls/gather.json",
     log:
         "results/logs/gather.log",
+    benchmark:
+        "results/benchmarks/gather.tsv"
     conda:
         "../envs/variants.yaml"
     resources:

@@ -11,6 +11,8 @@ rule phenotypes:
         traits="results/phenotypes/traits.json",
     log:
         "results/logs/phenotypes.log",
+    benchmark:
+        "results/benchmarks/phenotypes.tsv"
     conda:
         "../envs/python.yaml"
     resources:

@@ -46,6 +46,10 @@ ALIGNED = {sample: unit.file for sample, unit in _aligned.items()}
 GVCFS = {unit.sample: unit.file for unit in _units if unit.entry == "gvcf"}
 VCFS = {unit.sample: unit.file for unit in _units if unit.entry == "vcf"}
 CRAM_SAMPLES = [sample for sample in SAMPLES if sample not in GVCFS and sample not in VCFS]
+# Samples of which the truth is known, and the truth set of each.
+CONTROLS = {unit.sample: unit.control for unit in _units if unit.control}
+if _unknown := set(CONTROLS.values()) - set(SETTINGS.truth_sets):
+    raise WorkflowError(f"No such truth set: {', '.join(sorted(_unknown))}. Run 'genopheno check'.")
 PARTICIPANT_OF = {unit.sample: unit.participant for unit in _units}
 UNITS_OF = {}
 for unit in UNITS.values():

@@ -46,6 +46,8 @@ rule matrices:
 
 rule multiqc:
     input:
+        config=workflow.source_path("../workflow/multiqc.yaml"),
+        calls="results/qc/cohort.stats",
         fastp=[f"results/reads/{unit.sample}/{unit.unit}.fastp.json" for unit in UNITS.values()],
         stats=expand("results/qc/{sample}/{sample}.stats", sample=CRAM_SAMPLES),
         coverage=expand(
@@ -56,6 +58,8 @@ rule multiqc:
         ensure("results/report/multiqc.html", non_empty=True),
     log:
         "results/logs/multiqc.log",
+    benchmark:
+        "results/benchmarks/multiqc.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -64,7 +68,8 @@ rule multiqc:
     params:
         folders=["results/qc", *(["results/reads"] if UNITS else [])],
     shell:
-        "multiqc {params.folders} --outdir results/report --filename multiqc.html"
+        "multiqc {params.folders} --config {input.config} --outdir results/report"
+        " --filename multiqc.html"
         " --title 'Reads and samples' --no-data-dir --force --no-version-check > {log} 2>&1"
 
 
@@ -79,11 +84,14 @@ rule report:
         scan="results/association/scan.json",
         summaries="results/summaries/summaries.json",
         matrices="results/matrices/dictionary.tsv",
+        controls=expand("results/truth/{sample}.json", sample=CONTROLS),
     output:
         report=ensure("results/report/report.html", non_empty=True),
         provenance="results/report/provenance.json",
     log:
         "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
     conda:
         "../envs/variants.yaml"
     resources:

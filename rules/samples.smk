@@ -70,6 +70,8 @@ rule verdicts:
         multiqc="results/qc/samples_mqc.json",
     log:
         "results/logs/verdicts.log",
+    benchmark:
+        "results/benchmarks/verdicts.tsv"
     conda:
         "../envs/variants.yaml"
     resources:

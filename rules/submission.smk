@@ -21,6 +21,8 @@ rule receive:
         "results/submission/receipt.json",
     log:
         "results/logs/receive.log",
+    benchmark:
+        "results/benchmarks/receive.tsv"
     priority: 100
     conda:
         "../envs/python.yaml"
@@ -69,6 +71,8 @@ rule reference:
         genes=ensure("results/reference/genes.gff3.gz", non_empty=True),
     log:
         "results/logs/reference.log",
+    benchmark:
+        "results/benchmarks/reference.tsv"
     conda:
         "../envs/python.yaml"
     resources:
@@ -136,6 +140,8 @@ rule database:
         index="results/reference/databases/{database}.vcf.gz.tbi",
     log:
         "results/logs/database/{database}.log",
+    benchmark:
+        "results/benchmarks/database/{database}.tsv"
     conda:
         "../envs/variants.yaml"
     resources:

@@ -39,6 +39,22 @@ def show_demo(rows: Sequence[dict]) -> None:
     console.print(table)
 
 
+def show_benchmark(report: dict) -> None:
+    """Print the numbers of a comparison with a truth set."""
+    from rich.table import Table
+
+    shown = ("truth", "tp", "fp", "fn", "genotype_errors", "precision", "recall", "f1")
+    table = Table("", *(name.replace("_", " ") for name in shown), box=None, header_style="bold")
+    for kind, numbers in report["types"].items():
+        values = [numbers[name] for name in shown]
+        cells = [
+            f"{v:.4f}" if isinstance(v, float) else "-" if v is None else str(v) for v in values
+        ]
+        table.add_row(kind, *cells)
+    console.print(table)
+    console.print(f"engine {report['engine']}", markup=False)
+
+
 @contextmanager
 def reading(*, hidden: bool = False) -> Iterator[Callable[[int, int, str], None]]:
     """Show how much of the submission is read, on a terminal; give (done, all, file) to call."""

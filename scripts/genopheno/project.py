@@ -92,6 +92,8 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
     from genopheno.console import reading, stderr
     from genopheno.samples.check import check as check_identity
     from genopheno.submission import receive, sheet
+    from genopheno.submission.controls import only_controls
+    from genopheno.truth.check import check_truth_sets
 
     try:
         values = settings.load(config)
@@ -121,6 +123,13 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
         people_rows=rows,
         sheet_path=values.samples,
         groups=values.summaries.groups,
+        exempt=only_controls(received.units),
+    )
+    problems += check_truth_sets(
+        {name: (truth.calls, truth.regions) for name, truth in values.truth_sets.items()},
+        receive.contigs(received),
+        samples=[(unit.row, unit.sample, unit.control) for unit in received.units],
+        sheet=values.samples,
     )
     if not quiet:
         for note in [*received.notes, *notes]:

@@ -34,6 +34,12 @@ COMMENTED = {
 #     file: databases/dbsnp.vcf.gz
 #     rsid: true                     # take the ID column as rsid
 """,
+    "truth_sets": """\
+# truth_sets:
+#   HG002_v4.2.1:                      # as in the column control of the sample sheet
+#     calls: truth/HG002_v4.2.1.vcf.gz
+#     regions: truth/HG002_v4.2.1.bed  # confident regions
+""",
     "sample_qc.limits": """\
   # limits:
   #   mean_coverage: {fail_below: 4, warn_below: 10}
@@ -125,14 +131,15 @@ def config_markdown() -> str:
             lines.append(f"| `{path}` | {shown} | {meaning} |")
 
     emit(Settings, "")
-    lines += ["", "Each database has:", "", "| key | default | meaning |", "|---|---|---|"]
     from genopheno.assays import ASSAYS
-    from genopheno.settings import Database
+    from genopheno.settings import Database, TruthSet
 
-    for name, info in Database.model_fields.items():
-        default = info.get_default(call_default_factory=True)
-        shown = "required" if default is PydanticUndefined else f"`{_scalar(default)}`"
-        lines.append(f"| `{name}` | {shown} | {' '.join((info.description or '').split())} |")
+    for what, model in (("database", Database), ("truth set", TruthSet)):
+        lines += ["", f"Each {what} has:", "", "| key | default | meaning |", "|---|---|---|"]
+        for name, info in model.model_fields.items():
+            default = info.get_default(call_default_factory=True)
+            shown = "required" if default is PydanticUndefined else f"`{_scalar(default)}`"
+            lines.append(f"| `{name}` | {shown} | {' '.join((info.description or '').split())} |")
     lines += [
         "",
         "Default bounds of `sample_qc.limits`, by `assay` (a measure that is given replaces its",

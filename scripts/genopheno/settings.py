@@ -59,6 +59,13 @@ class Database(Section):
     """Take the ID column as the identifier of the variant (dbSNP)."""
 
 
+class TruthSet(Section):
+    calls: Path
+    """VCF or BCF of what is known to be true of the sample."""
+    regions: Path
+    """BED of the regions in which everything is known."""
+
+
 class Reads(Section):
     trim: bool = True
     """Trim adapters and poor ends with fastp; false: only measure."""
@@ -208,6 +215,9 @@ class Settings(Section):
     """Reference sequence and gene models."""
     databases: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], Database] = {}
     """Site databases by name, such as clinvar, gnomad, dbsnp."""
+    truth_sets: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")], TruthSet] = {}
+    """Truth sets by name. A sample of the sheet whose column `control` names one is compared
+    with it on every run, and stays out of the cohort."""
     reads: Reads = Reads()
     """Read trimming, and what is done with aligned files."""
     aligner: Literal["bwa", "bwa-mem2", "minimap2", "snap"] = "bwa"

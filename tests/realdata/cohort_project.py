@@ -50,6 +50,7 @@ def make(folder: Path, vcf: Path, sex: dict[str, str], group: dict[str, str]) ->
             "platform": "ILLUMINA",
             "fastq_1": "a",
             "fastq_2": "b",
+            "control": "",
         }
     )
     verdicts = pd.DataFrame(dict.fromkeys(fields.names("sample_qc")), index=range(len(samples)))

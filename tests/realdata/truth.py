@@ -1,9 +1,4 @@
-"""Comparison of calls with published truths, by normalised alleles.
-
-Peers that do the same with haplotypes (hap.py, vcfeval) forgive differences of
-representation that left alignment and splitting do not remove; plain matching is the
-stricter of the two.
-"""
+"""Comparison of calls with published truths."""
 
 from __future__ import annotations
 
@@ -14,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genopheno.tools import run
+from genopheno.truth.benchmark import benchmark
 
 Allele = tuple[str, int, str, str]
 Alleles = dict[Allele, list[tuple[int, ...] | None]]
@@ -57,21 +53,17 @@ def plain_reference(source: Path, folder: Path) -> Path:
     return fasta
 
 
-def alleles(vcf: Path, reference: Path, *, bed: Path | None = None, sample: str = "") -> Alleles:
+def alleles(vcf: Path, reference: Path) -> Alleles:
     """Left-aligned, split alternate alleles of a VCF or BCF that PASS or have no filter.
 
     Returns
     -------
     Genotypes (sorted allele numbers, None: missing) by allele; alleles that no genotype
-    carries are left out where there are genotypes, and only positions in `bed` are taken.
+    carries are left out where there are genotypes.
     """
     text = run(
-        [
-            *("bcftools", "view", "-f", "PASS,.", "-Ou", vcf),
-            *(["-s", sample] if sample else []),
-        ],
+        ["bcftools", "view", "-f", "PASS,.", "-Ou", vcf],
         ["bcftools", "norm", "-f", reference, "-m", "-any", "-Ou", "-"],
-        ["bcftools", "view", *(["-T", bed, "--targets-overlap", "0"] if bed else []), "-Ou", "-"],
         ["bcftools", "query", "-f", "%CHROM\t%POS\t%REF\t%ALT[\t%GT]\n"],
     )
     found: Alleles = {}
@@ -89,29 +81,33 @@ def _genotype(text: str) -> tuple[int, ...] | None:
 
 
 def f1(
-    calls: Path, truth: Path, bed: Path, reference: Path, *, sample: str = ""
+    calls: Path,
+    truth: Path,
+    bed: Path,
+    reference: Path,
+    *,
+    sample: str | None = None,
+    engine: str = "alleles",
 ) -> dict[str, Score]:
-    """Score the PASS calls of one sample in confident regions, by allele.
+    """Score the PASS calls of one sample in confident regions.
+
+    Parameters
+    ----------
+    engine : alleles, the strictest; or haplotypes, which forgives what is only written
+        differently.
 
     Returns
     -------
     ``snp`` and ``indel`` (anything else) as alleles found at all; ``snp_genotype`` and
     ``indel_genotype`` with a wrong genotype counted as both missed and false.
     """
-    mine = alleles(calls, reference, bed=bed, sample=sample)
-    true = alleles(truth, reference, bed=bed)
+    report = benchmark(calls, truth, regions=bed, reference=reference, sample=sample, engine=engine)
     scores = {}
-    for kind in ("snp", "indel"):
-        a = {key for key in mine if _is_snp(key) == (kind == "snp")}
-        b = {key for key in true if _is_snp(key) == (kind == "snp")}
-        same = {key for key in a & b if mine[key] == true[key]}
-        scores[kind] = Score(len(a & b), len(a - b), len(b - a))
-        scores[f"{kind}_genotype"] = Score(len(same), len(a - same), len(b - same))
+    for kind, found in report["types"].items():
+        wrong = found["genotype_errors"]
+        scores[kind] = Score(found["tp"] + wrong, found["fp"] - wrong, found["fn"] - wrong)
+        scores[f"{kind}_genotype"] = Score(found["tp"], found["fp"], found["fn"])
     return scores
-
-
-def _is_snp(allele: Allele) -> bool:
-    return len(allele[2]) == len(allele[3]) == 1
 
 
 def omni_found(calls: Path, data_dir: Path, reference: Path) -> tuple[int, int]:

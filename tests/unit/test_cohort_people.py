@@ -12,14 +12,14 @@ TRAITS = [{"name": "ldl", "type": "quantitative"}, {"name": "t2d", "type": "bina
 def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     units = pd.DataFrame(
         [
-            ("s1", "p1", "female"),
-            ("s1", "p1", "female"),
-            ("s2", "p1", "female"),
-            ("s3", "p2", "male"),
-            ("s4", "p3", "unknown"),
-            ("s5", "p4", "male"),
+            ("s1", "p1", "female", ""),
+            ("s1", "p1", "female", ""),
+            ("s2", "p1", "female", ""),
+            ("s3", "p2", "male", ""),
+            ("s4", "p3", "unknown", ""),
+            ("s5", "p4", "male", ""),
         ],
-        columns=["sample", "participant", "sex"],
+        columns=["sample", "participant", "sex", "control"],
     )
     verdicts = pd.DataFrame(
         [
@@ -64,6 +64,18 @@ def test_one_sample_per_person_and_lists_of_both_sides() -> None:
     assert report["participants"]["without_genotypes"] == ["p2", "p9"]
     assert report["participants"]["sex_differs_between_sheet_and_phenotypes"] == ["p1"]
     assert report["traits"]["t2d"] == {"n": 2, "missing": 1, "cases": 1, "controls": 1}
+
+
+def test_a_control_stays_out_and_takes_nobodys_place() -> None:
+    units, verdicts, phenotypes = tables()
+    units.loc[units["sample"] == "s2", "control"] = "HG002"  # the better sample of p1
+    people = select(CALLED, units, verdicts, phenotypes, TRAITS)
+    assert list(people.frame["sample"]) == ["s5", "s4", "s1"]
+    assert {
+        "sample": "s2",
+        "participant": "p1",
+        "reason": "control, compared with its truth set: HG002",
+    } in people.report["samples"]["dropped"]
 
 
 def test_sex_comes_from_the_sheet_then_from_the_phenotypes() -> None:

@@ -472,6 +472,28 @@ def test_partial_run_says_what_is_missing(tmp_path):
         assert f"`{command}`" in said
 
 
+def test_controls_are_shown_where_there_are_some(tmp_path):
+    root = make_results(tmp_path / "results", people=60, variants=300, traits=("ldl",))
+    numbers = dict.fromkeys(("truth", "tp", "fn", "fp", "genotype_errors"), 5)
+    numbers |= {"precision": 0.9912, "recall": None, "f1": None}
+    point = {"min_quality": 30.0, "precision": None, "recall": 0.5}
+    write_json(
+        root / "truth/HG002.json",
+        {
+            "engine": "haplotypes",
+            "types": {"snp": numbers, "indel": numbers},
+            "curves": {"snp": [point, {**point, "precision": 1.0}], "indel": []},
+        },
+    )
+    _, parsed = written(root, tmp_path / "report.html")
+    assert "controls" in [found["id"] for tag, found in parsed.elements if tag == "section"]
+    rows = parsed.data["table-controls"]["rows"]
+    assert (rows["sample"], rows["type"]) == (["HG002"] * 2, ["snp", "indel"])
+    assert rows["precision"] == [0.9912] * 2 and rows["recall"] == [None] * 2
+    (curve,) = parsed.data["plot-controls"]["data"]
+    assert (curve["name"], curve["x"], curve["y"]) == ("HG002 snp", [0.5, 0.5], [None, 1])
+
+
 def test_trait_without_tests_says_why(tmp_path):
     root = make_results(tmp_path / "results", people=12, variants=300, traits=("ldl",))
     empty = fields.read(root / "association/ldl.parquet").iloc[:0]

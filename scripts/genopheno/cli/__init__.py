@@ -6,6 +6,7 @@ from genopheno.cli import (  # isort: skip
     submission,
     reads,
     variants,
+    truth,
     samples,
     cohort,
     association,
@@ -23,5 +24,6 @@ __all__ = [
     "release",
     "samples",
     "submission",
+    "truth",
     "variants",
 ]

@@ -23,15 +23,18 @@ def phenotypes(
     """Read participants and declared traits into one typed table."""
     from genopheno.clinical import check as checks
     from genopheno.clinical.phenotypes import write
+    from genopheno.submission.controls import only_controls
     from genopheno.submission.sheet import people, read_units
 
+    received = read_units(units)
     clinical, problems, notes = checks.check(
         participants,
         declaration,
-        people=people(read_units(units)),
+        people=people(received),
         people_rows=None,
         sheet_path=units,
         groups=group or [],
+        exempt=only_controls(received),
     )
     if problems or clinical is None:
         raise StageError(*problems)

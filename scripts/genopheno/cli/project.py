@@ -88,13 +88,28 @@ def run(
 
 
 @app.command(rich_help_panel=PROJECT)
-def status(directory: Directory = Path(), config: ConfigFile = Path("config/config.yaml")) -> None:
+def status(
+    directory: Directory = Path(),
+    config: ConfigFile = Path("config/config.yaml"),
+    resources: Annotated[
+        bool, typer.Option("--resources", help="Time and memory that the steps took instead.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --resources: print JSON for programs.")
+    ] = False,
+) -> None:
     """Show where a project stands: stages done and left, and the verdict of each sample."""
     from genopheno.project import in_project
+    from genopheno.resources import show_resources
     from genopheno.runner import Workflow
 
+    if as_json and not resources:
+        raise typer.BadParameter("it goes with --resources", param_hint="--json")
     with in_project(directory):
-        Workflow(config).status()
+        if resources:
+            show_resources(as_json=as_json)
+        else:
+            Workflow(config).status()
 
 
 @app.command(rich_help_panel=PROJECT)

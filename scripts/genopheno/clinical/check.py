@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def check(
     people_rows: dict[str, int] | None = None,
     sheet_path: str | Path = "",
     groups: list[str] | None = None,
+    exempt: Set[str] = frozenset(),
 ) -> tuple[Clinical | None, list[Problem], list[str]]:
     """Check the participant table against its declaration and against the sample sheet.
 
@@ -65,6 +67,7 @@ def check(
         not compare with it.
     people_rows : participant → first line of the sample sheet that names it.
     groups : columns by which the cohort is summarised; 'sex' is always there.
+    exempt : participants of the sheet that need no row in the table: controls.
 
     Returns
     -------
@@ -87,7 +90,9 @@ def check(
     if ids is not None:
         _participants(table, declaration, ids, found)
         if people is not None:
-            _against_sheet(table, declaration, ids, people, people_rows or {}, sheet_path, found)
+            _against_sheet(
+                table, declaration, ids, people, people_rows or {}, sheet_path, exempt, found
+            )
 
     sex = _sex(table, declaration, ids, people or {}, found, notes)
     frame = {"participant": ids, "sex": sex}
@@ -207,6 +212,7 @@ def _against_sheet(
     people: dict[str, str],
     people_rows: dict[str, int],
     sheet_path: str | Path,
+    exempt: Set[str],
     found: Problems,
 ) -> None:
     """Participants without samples and samples without participants, each listed."""
@@ -226,7 +232,7 @@ def _against_sheet(
                 column=declaration.participant,
             )
     for text in people:
-        if text not in rows:
+        if text not in rows and text not in exempt:
             found.add(
                 "sample-without-participant",
                 sheet_path,

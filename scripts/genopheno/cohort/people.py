@@ -40,14 +40,15 @@ def select(
 ) -> People:
     """Choose the samples of the cohort and attach their people.
 
-    Failed samples leave. Of several samples of one person the one with the highest mean
-    coverage stays (of equals, the first by name). People without phenotypes stay, for
-    frequencies and structure, with every trait missing.
+    Controls and failed samples leave. Of several samples of one person the one with the
+    highest mean coverage stays (of equals, the first by name). People without phenotypes
+    stay, for frequencies and structure, with every trait missing.
 
     Parameters
     ----------
     called : samples of the VCF, in its order.
-    units : columns sample, participant, sex (several rows per sample are usual).
+    units : columns sample, participant, sex, control (the truth set of a control, else
+        empty); several rows per sample are usual.
     verdicts : columns sample, verdict (pass, warn, fail), reasons, mean_coverage.
     phenotypes : column participant (unique), perhaps sex, and the traits and covariates.
     traits : items with `name` and `type`, as in ``traits.json``.
@@ -58,7 +59,7 @@ def select(
         value for any trait.
     """
     problems = Problems()
-    people = units.drop_duplicates("sample").set_index("sample")[["participant", "sex"]]
+    people = units.drop_duplicates("sample").set_index("sample")[["participant", "sex", "control"]]
     judged = verdicts.set_index("sample")
     for name, known, mend in (
         ("the sample sheet", people.index, "Call variants and read the sheet in the same run"),
@@ -93,11 +94,13 @@ def select(
     frame["dropped"] = None
     failed = frame["verdict"] == "fail"
     frame.loc[failed, "dropped"] = "failed sample QC: " + frame["reasons"].fillna("")
-    ranked = frame[~failed].sort_values(
+    control = frame["control"].fillna("") != ""
+    frame.loc[control, "dropped"] = "control, compared with its truth set: " + frame["control"]
+    ranked = frame[~failed & ~control].sort_values(
         ["mean_coverage", "sample"], ascending=[False, True], na_position="last"
     )
     best = ranked.drop_duplicates("participant").set_index("participant")["sample"]
-    second = ~failed & (frame["participant"].map(best) != frame["sample"])
+    second = ~failed & ~control & (frame["participant"].map(best) != frame["sample"])
     for i in frame.index[second]:
         frame.loc[i, "dropped"] = (
             f"second sample of the person; kept: {best[frame.loc[i, 'participant']]}"

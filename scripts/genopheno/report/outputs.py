@@ -22,6 +22,8 @@ FILES = (
     ("association/*.tsv.gz", "Summary statistics (GWAS-SSF)", 'pd.read_table("{path}")'),
     ("association/*.parquet", "Summary statistics", 'pd.read_parquet("{path}")'),
     ("summaries/*.parquet", "Cohort summaries", 'pd.read_parquet("{path}")'),
+    ("truth/*.html", "Control against its truth set", "open {path}"),
+    ("truth/*.errors.vcf.gz", "Its calls that are not right", "bcftools view {path} | less"),
     ("matrices/*.vcf.gz", "Annotated matrix, VCF", "bcftools view {path} | less"),
     ("matrices/*.parquet", "Annotated matrix, tables", 'pd.read_parquet("{path}")'),
     ("matrices/*.tsv", "Data dictionary", 'pd.read_table("{path}")'),

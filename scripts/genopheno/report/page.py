@@ -10,6 +10,7 @@ from genopheno.files import writing
 from genopheno.report import (
     association,
     cohort,
+    controls,
     coverage,
     outputs,
     overview,
@@ -57,6 +58,7 @@ def write(
         samples.section(held, limits),
         coverage.section(held, limits.get("mean_coverage", {})),
         variants.section(held),
+        *([compared] if (compared := controls.section(held)) else []),
         structure.section(held),
         tested,
         cohort.section(held, groups),

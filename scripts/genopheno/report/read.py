@@ -27,6 +27,7 @@ MAKERS = {
     "crams/": "genopheno mark-duplicates",
     "calls/merge": "genopheno merge-calls",
     "calls/": "genopheno gather",
+    "truth/": "genopheno benchmark",
     "annotated/": "genopheno annotate",
     "phenotypes/": "genopheno phenotypes",
     "cohort/": "genopheno join",

@@ -111,6 +111,14 @@ def check(
     return received
 
 
+def contigs(received: Received) -> dict[str, int]:
+    """Length (bp) by contig of the reference that was received; empty where it is not sound."""
+    for key, done in received.finished.items():
+        if key.startswith("fasta\t"):
+            return dict(done["result"]["sides"][0]["contigs"])
+    return {}
+
+
 def verify_pair(
     fastq_1: str | Path, fastq_2: str | Path | None = None, cache: Path | None = None
 ) -> None:
