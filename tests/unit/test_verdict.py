@@ -258,6 +258,11 @@ def test_outliers_warn_only_in_batches_large_enough(calls, tmp_path):
     frame = frame.set_index("sample")
     assert "mismatch_rate" in frame["outliers"]["s3"]
     assert "mismatch rate 0.5 is an outlier of the batch (median 0.0101" in frame["reasons"]["s3"]
+    # Less of a fault than the others have is none.
+    for sample, rate in (("s1", 0.5), ("s2", 0.51), ("s3", 0.01)):
+        write_json(tmp_path / f"{sample}.json", read_measures(sample, mismatch_rate=rate))
+    frame = write(SHEET, files, calls, told, Policy({}, FAULTS, 6, 3), out_dir=tmp_path)
+    assert "mismatch_rate" not in ", ".join(frame["outliers"])
     frame = write(SHEET, files, calls, told, Policy({}, FAULTS, 6, 4), out_dir=tmp_path)
     assert set(frame["verdict"]) == {"pass"}
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-# Measures whose spread within a batch says something of the sample.
-MEASURES = (
-    *("q30_fraction", "mapped_fraction", "properly_paired_fraction", "duplicate_fraction"),
-    *("mismatch_rate", "insert_size_mean", "mean_coverage", "call_rate"),
-    *("het_hom_ratio", "ti_tv", "n_singletons", "n_het"),
-)
+# Measures whose spread within a batch says something of the sample, and the side that does:
+# nobody is blamed for more coverage than the others.
+LOW, HIGH = (-1,), (1,)
+MEASURES = {
+    "q30_fraction": LOW,
+    "mapped_fraction": LOW,
+    "properly_paired_fraction": LOW,
+    "duplicate_fraction": HIGH,
+    "mismatch_rate": HIGH,
+    "insert_size_mean": LOW + HIGH,
+    "mean_coverage": LOW,
+    "call_rate": LOW,
+    "het_hom_ratio": LOW + HIGH,
+    "ti_tv": LOW + HIGH,
+    "n_singletons": LOW + HIGH,
+    "n_het": LOW + HIGH,
+}
 SCALE = 1.4826  # MAD times this is the standard deviation of a normal distribution
 SMALLEST = 0.01  # of the median: a spread below it is no spread worth telling
 

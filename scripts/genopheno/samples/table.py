@@ -163,13 +163,13 @@ def _outliers(rows: Sequence[dict[str, Any]], policy: Policy) -> list[list[Reaso
     found: list[list[Reason]] = [[] for _ in rows]
     if not policy.outlier_z or len(rows) < policy.outlier_min_samples:
         return found
-    for measure in outliers.MEASURES:
+    for measure, sides in outliers.MEASURES.items():
         values = np.array([row[measure] for row in rows], dtype=float)
         if np.isfinite(values).sum() < policy.outlier_min_samples:
             continue
         median = np.nanmedian(values)
         for i, z in enumerate(outliers.robust_z(values)):
-            if abs(z) > policy.outlier_z:
+            if max(side * z for side in sides) > policy.outlier_z:
                 name = measure.replace("_", " ")
                 text = (
                     f"{name} {values[i]:.4g} is an outlier of the batch "
