@@ -16,6 +16,7 @@ from genopheno.submission.alignments import is_aligned, read_alignment, referenc
 from genopheno.submission.bases import disagreeing
 from genopheno.submission.calls import KEPT, near_names, read_gvcf, read_vcf
 from genopheno.submission.contigs import Sequence
+from genopheno.submission.cram import first_damage
 from genopheno.submission.reference import read_fasta
 from genopheno.submission.streams import Fault
 from tests.faults.entries import GT, Entries, sound_entries
@@ -267,3 +268,30 @@ def test_calls_that_cannot_be_read(tmp_path, text, code):
     with pytest.raises(Fault) as told:
         read_vcf(path)
     assert told.value.code == code and str(path) in told.value.found
+
+
+def test_any_changed_byte_of_a_cram_is_found(project):
+    path = project.cram("x", project.sam("S1"))
+    assert first_damage(path) is None
+    content = Path(path).read_bytes()
+    for at in range(26, len(content), 7):  # behind the file definition
+        changed = bytearray(content)
+        changed[at] ^= 4
+        Path("changed.cram").write_bytes(changed)
+        damaged = first_damage("changed.cram")
+        assert damaged is not None and damaged <= at, at
+    Path("changed.cram").write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
+    with pytest.raises(Fault, match="alignment-damaged"):
+        read_alignment("changed.cram")
+
+
+@pytest.mark.parametrize("version", ["2.1", "3.0", "3.1"])
+def test_real_crams_of_every_version_are_whole(project, data, version):
+    fasta = data("giab_tiny") / "ref/q.fa.gz"
+    bases = data("giab_tiny") / "fastq/NA12878_R1.fastq.gz"
+    said("samtools", "import", "-o", "x.bam", "-0", bases)
+    option = f"version={version},seqs_per_slice=20"  # many slices, many landmarks
+    words = ("--output-fmt-option", option, "--output-fmt-option", "slices_per_container=100")
+    said("samtools", "view", "-C", "-T", fasta, *words, "-o", "x.cram", "x.bam")
+    found = read_alignment("x.cram")
+    assert (found.reads, found.aligned, found.format) == (1633, False, "CRAM")

@@ -15,6 +15,7 @@ from genopheno.files import md5
 from genopheno.problems import fail
 from genopheno.submission import memory
 from genopheno.submission.contigs import Sequence, misfit, some
+from genopheno.submission.cram import first_damage
 from genopheno.submission.names import missing
 from genopheno.submission.streams import COPY, Fault
 
@@ -98,9 +99,9 @@ _recall = lru_cache(1)(memory.recall)  # asked once per archived file, read once
 def read_alignment(path: str | Path) -> Alignment:
     """Verify a BAM or CRAM by reading all of it; no reference is needed.
 
-    Checked are: the header; every record can be read, with the checksums of what is unpacked
-    for that (of a CRAM not those of bases and qualities, which its reference is needed for);
-    the end-of-file marker; at least one read.
+    Checked are: the header; every record can be read; the checksums of every block, of a CRAM
+    also of bases and qualities, which are not unpacked, since that needs its reference; the
+    end-of-file marker; at least one read.
 
     Raises
     ------
@@ -130,6 +131,13 @@ def read_alignment(path: str | Path) -> Alignment:
             "alignment-truncated",
             f"{path} is cut off: the marker at the end of a whole {found.format} file is missing "
             f"after {Path(path).stat().st_size} bytes",
+            COPY,
+        )
+    damaged = first_damage(path) if found.format == "CRAM" else None
+    if damaged is not None:
+        raise Fault(
+            "alignment-damaged",
+            f"{path} is damaged: the checksums of the container at byte {damaged} do not fit it",
             COPY,
         )
     counts = json.loads(said)
