@@ -1,12 +1,6 @@
 # Who each sample is, and one verdict per sample, from its reads and its genotypes.
 import json
 
-# Known once chromosome copies are: without them the sex of samples is not checked.
-SEX_CHROMOSOMES = (
-    ["results/reference/ploidy/chromosomes.json"]
-    if hasattr(SETTINGS.reference, "sex_chromosomes")
-    else []
-)
 # Written where gVCFs are combined.
 CHARR = (
     ["results/calls/charr.parquet"]
@@ -20,7 +14,7 @@ rule identity:
         units="results/submission/units.tsv",
         calls="results/calls/cohort.bcf",
         contigs=expand("results/qc/{sample}/contigs.json", sample=CRAM_SAMPLES),
-        chromosomes=SEX_CHROMOSOMES,
+        chromosomes="results/reference/ploidy/chromosomes.json",
         pedigree=SETTINGS.pedigree or [],
         earlier=SETTINGS.identity.earlier,
     output:
@@ -39,7 +33,6 @@ rule identity:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,
     params:
-        chromosomes=[f"--chromosomes {path}" for path in SEX_CHROMOSOMES],
         pedigree=["--pedigree", SETTINGS.pedigree] if SETTINGS.pedigree else [],
         earlier=[word for path in SETTINGS.identity.earlier for word in ("--earlier", path)],
         max_sites=SETTINGS.identity.max_sites,
@@ -49,7 +42,7 @@ rule identity:
         min_independent_sites=SETTINGS.identity.min_independent_sites,
     shell:
         "genopheno identity --units {input.units} --calls {input.calls} --qc-dir results/qc"
-        " {params.chromosomes} {params.pedigree:q} {params.earlier:q}"
+        " --chromosomes {input.chromosomes} {params.pedigree:q} {params.earlier:q}"
         " --max-sites {params.max_sites} --min-frequency {params.min_frequency}"
         " --min-call-rate {params.min_call_rate} --min-sites {params.min_sites}"
         " --min-independent-sites {params.min_independent_sites}"
