@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 BEFORE_THE_JOIN = {
     "receive", "reference", "bwa_index", "database", "align", "mark_duplicates", "read_qc",
-    "shards", "call", "gather", "annotate", "verdicts",
+    "ploidy", "shards", "call", "gather", "annotate", "verdicts",
 }  # fmt: skip
 
 
