@@ -19,8 +19,8 @@ from genopheno.runner import Progress
 pytestmark = pytest.mark.slow
 
 BEFORE_THE_JOIN = {
-    "receive", "units", "reference", "aligner_index", "database", "align", "mark_duplicates",
-    "read_qc", "shards", "call", "gather", "annotate", "identity", "verdicts",
+    "receive", "units", "reference", "aligner_index", "ploidy", "database", "align",
+    "mark_duplicates", "read_qc", "shards", "call", "gather", "annotate", "identity", "verdicts",
 }  # fmt: skip
 
 

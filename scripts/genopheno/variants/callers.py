@@ -1,7 +1,7 @@
-"""Callers of short variants behind one interface: from alignments to a stream of split records.
+"""Callers of short variants behind one interface: from alignments to a file of split records.
 
-Each caller is a pipe of commands that writes uncompressed BCF to standard output: records of
-the shard, left-aligned, one alternate allele each, FORMAT GT:AD:DP:GQ:PL. What else INFO holds
+Each caller is a pipe of commands, the last of which writes the BCF: records of the shard,
+left-aligned, one alternate allele each, FORMAT GT:AD:DP:GQ:PL. What else INFO holds
 is the caller's own; `filters` knows how to read it.
 """
 
@@ -34,7 +34,7 @@ class Shard:
     samples : names, in the order of the alignments.
     listing : file with one alignment a line. reference : FASTA (.fai beside it).
     regions : BED whose records are wanted. padded : BED that is looked at.
-    folder : for files of the caller's own.
+    out : BCF to write. folder : for files of the caller's own.
     copies : regions of other than two copies, by sex; empty: all is diploid.
     sexes : sample → female, male or unknown.
     min_mapping_quality, min_base_quality : reads and bases below are not used (Phred).
@@ -46,6 +46,7 @@ class Shard:
     reference: Path
     regions: Path
     padded: Path
+    out: Path
     folder: Path
     min_mapping_quality: int
     min_base_quality: int
@@ -57,6 +58,11 @@ class Shard:
     def mine(self) -> Command:
         """Options of bcftools norm: take the records that begin in the shard."""
         return ["-T", self.regions, "--targets-overlap", "0"]
+
+    @property
+    def written(self) -> Command:
+        """Options of bcftools: write the BCF."""
+        return ["-Ob", "-o", self.out]
 
 
 def bcftools(shard: Shard) -> list[Command]:
@@ -79,7 +85,7 @@ def bcftools(shard: Shard) -> list[Command]:
             *("-a", "FORMAT/AD,FORMAT/DP,INFO/AD"),
         ],
         ["bcftools", "call", "-m", "-v", "-P", str(PRIOR), *ploidy, "-a", "GQ", "-Ou"],
-        ["bcftools", "norm", "-f", shard.reference, "-m", "-any", *shard.mine, "-Ou"],
+        ["bcftools", "norm", "-f", shard.reference, "-m", "-any", *shard.mine, *shard.written],
     ]
 
 
@@ -113,7 +119,7 @@ def freebayes(shard: Shard) -> list[Command]:
         ["bcftools", "+tag2tag", "-Ou", "-", "--", "-r", "--GL-to-PL"],
         ["bcftools", "norm", "-f", shard.reference, "--atomize", *shard.mine, "-Ou", "-"],
         ["bcftools", "norm", "-f", shard.reference, "-m", "-any", "-Ou", "-"],
-        ["bcftools", "view", "-e", 'ALT="*"', "-Ou", "-"],
+        ["bcftools", "view", "-e", 'ALT="*"', *shard.written, "-"],
     ]
 
 

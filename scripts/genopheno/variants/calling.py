@@ -86,6 +86,7 @@ def call(
             reference=reference.absolute(),
             regions=regions,
             padded=padded,
+            out=out,
             folder=Path(folder),
             min_mapping_quality=min_mapping_quality,
             min_base_quality=min_base_quality,
@@ -93,7 +94,7 @@ def call(
             copies=copies or {},
             sexes={name: (sexes or {}).get(name, "unknown") for name in names},
         )
-        run(*CALLERS[caller](shard), ["bcftools", "view", "-Ob", "-o", out, "-"])
+        run(*CALLERS[caller](shard))
         run(["bcftools", "index", "-f", "-o", csi, out])
         assert_samples(out, names, name=out_bcf)
         return int(run(["bcftools", "index", "-n", f"{out}##idx##{csi}"]))
