@@ -115,6 +115,15 @@ database_fields | string  |   | JSON object of the fields taken from site databa
 """,
 )
 
+CHARR = _table(
+    "controlled",
+    """
+sample  | string  |       | sequenced library pool
+charr   | float64 |       | contamination as CHARR: mean over n_sites of the share of reference reads among homozygous alternate SNPs, divided by the frequency of the reference allele; missing: no site
+n_sites | int32   | sites | homozygous alternate calls it is made of
+""",
+)
+
 COHORT_SAMPLES = _table(
     "controlled",
     """
@@ -271,6 +280,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "units": UNITS,
     "sample_qc": SAMPLE_QC,
     "sites": SITES,
+    "charr": CHARR,
     "cohort_samples": COHORT_SAMPLES,
     "cohort_variants": COHORT_VARIANTS,
     "components": COMPONENTS,
