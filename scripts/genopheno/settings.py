@@ -51,6 +51,11 @@ class Reads(Section):
 
 
 class Calling(Section):
+    strategy: Literal["joint", "gvcf"] = "joint"
+    """joint: all samples are called together, anew with every batch. gvcf: each sample is called
+    once, and a cohort grows by combining (docs/cohorts.md); gVCFs can be handed in as well."""
+    gvcf_caller: Literal["bcftools", "gatk", "deepvariant"] = "bcftools"
+    """Strategy gvcf: what calls a sample. gatk: HaplotypeCaller. deepvariant: by container."""
     shards: Positive = 4
     """Regions of equal work that are called side by side; raise it for large genomes."""
     min_mapping_quality: Annotated[int, Field(ge=0)] = 20

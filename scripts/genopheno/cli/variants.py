@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from genopheno.cli.app import STAGES, InFile, app, pairs, samples_of_sheet
+from genopheno.cli.app import STAGES, InFile, Memory, Threads, app, pairs, samples_of_sheet
+
+
+class GvcfCaller(StrEnum):
+    bcftools = "bcftools"
+    gatk = "gatk"
 
 
 @app.command(rich_help_panel=STAGES)
@@ -67,6 +73,56 @@ def gather(
         min_quality=min_quality,
         report=report,
     )
+
+
+@app.command(rich_help_panel=STAGES)
+def call_gvcf(
+    sample: Annotated[str, typer.Argument(help="Its name in the sheet.")],
+    cram: Annotated[Path, InFile],
+    reference: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="gVCF to write (.g.vcf.gz; an index beside it).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+    caller: Annotated[GvcfCaller, typer.Option()] = GvcfCaller.bcftools,
+    ploidy: Annotated[
+        Path | None, typer.Option(help="BED of regions with 0 or 1 copies in this sample.")
+    ] = None,
+    min_mapping_quality: Annotated[int, typer.Option()] = 20,
+    min_base_quality: Annotated[int, typer.Option()] = 13,
+    max_depth: Annotated[int, typer.Option()] = 1000,
+    threads: Threads = 1,
+    memory: Memory = 4000,
+) -> None:
+    """Call one sample at every position: its permanent gVCF."""
+    from genopheno.variants.gvcf_calling import call_gvcf as stage
+
+    stage(
+        cram,
+        sample=sample,
+        reference=reference,
+        out_gvcf=output,
+        report=report,
+        caller=caller.value,
+        ploidy_bed=ploidy,
+        min_mapping_quality=min_mapping_quality,
+        min_base_quality=min_base_quality,
+        max_depth=max_depth,
+        threads=threads,
+        memory_mb=memory,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def receive_gvcf(
+    sample: Annotated[str, typer.Argument(help="Its name in the sheet.")],
+    gvcf: Annotated[Path, InFile],
+    reference: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="gVCF to write (.g.vcf.gz; an index beside it).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+) -> None:
+    """Bring a gVCF that was handed in into the form that can be combined, or refuse it."""
+    from genopheno.variants.gvcf import normalise
+
+    normalise(gvcf, sample=sample, reference=reference, out_gvcf=output, report=report)
 
 
 @app.command(rich_help_panel=STAGES)
