@@ -1,30 +1,36 @@
-# CRAMs of the cohort to one file of normalised variants, by regions of equal work.
+# Strategy joint: CRAMs of the cohort to one file of normalised variants, by regions of equal
+# work.
+import json
 
 
 rule shards:
     input:
-        f"{GENOME}.fai",
+        reference=GENOME,
+        fai=f"{GENOME}.fai",
+        targets=TARGETS,
     output:
         expand("results/calls/shards/{shard}.bed", shard=SHARDS),
     log:
         "results/logs/shards.log",
     conda:
-        "../envs/python.yaml"
+        "../envs/variants.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=2000,
+        runtime=60,
     params:
         n=len(SHARDS),
+        targets=[f"--targets {path}" for path in TARGETS],
     shell:
-        "genopheno shards --fai {input} --number {params.n} --out-dir results/calls/shards"
-        " > {log} 2>&1"
+        "genopheno shards --reference {input.reference} --number {params.n} {params.targets}"
+        " --out-dir results/calls/shards > {log} 2>&1"
 
 
 rule call:
     input:
-        crams=expand("results/crams/{sample}.cram", sample=SAMPLES),
-        crais=expand("results/crams/{sample}.cram.crai", sample=SAMPLES),
+        crams=expand("results/crams/{sample}.cram", sample=CRAM_SAMPLES),
+        crais=expand("results/crams/{sample}.cram.crai", sample=CRAM_SAMPLES),
         regions="results/calls/shards/{shard}.bed",
+        ploidy=PLOIDY.values(),
         reference=GENOME,
     output:
         bcf=ensure("results/calls/shards/{shard}.bcf", non_empty=True),
@@ -40,14 +46,18 @@ rule call:
         runtime=lambda wildcards, attempt: 1440 * attempt,
     params:
         # Who is in it is told by the CRAMs among the inputs: the sheet itself is no input, so
-        # that a mended cell of it calls nobody again.
+        # that a mended cell of it calls nobody again; of the cells only the sexes matter, and
+        # those only where the reference has an X or Y.
         sheet=str(SETTINGS.samples),
+        sexes=lambda wildcards: sexes_that_matter(),
+        caller=SETTINGS.calling.caller,
         min_mapping_quality=SETTINGS.calling.min_mapping_quality,
         min_base_quality=SETTINGS.calling.min_base_quality,
         max_depth=SETTINGS.calling.max_depth,
     shell:
         # The CRAMs are named by the sheet: a list of thousands would not fit a command line.
         "genopheno call --samples {params.sheet:q} --cram-dir results/crams"
+        " --caller {params.caller} --ploidy-dir results/reference/ploidy"
         " --reference {input.reference} --regions {input.regions} --output {output.bcf}"
         " --min-mapping-quality {params.min_mapping_quality}"
         " --min-base-quality {params.min_base_quality} --max-depth {params.max_depth}"
@@ -60,8 +70,8 @@ rule gather:
         indexes=expand("results/calls/shards/{shard}.bcf.csi", shard=SHARDS),
         reference=GENOME,
     output:
-        bcf=ensure("results/calls/cohort.bcf", non_empty=True),
-        index="results/calls/cohort.bcf.csi",
+        bcf=ensure(CALLED, non_empty=True),
+        index=f"{CALLED}.csi",
         report="results/calls/gather.json",
     log:
         "results/logs/gather.log",
@@ -72,8 +82,9 @@ rule gather:
         runtime=lambda wildcards, attempt: 480 * attempt,
     params:
         sheet=str(SETTINGS.samples),
-        min_quality=SETTINGS.calling.min_quality,
+        caller=SETTINGS.calling.caller,
+        limits=json.dumps(settings_model.filter_limits(SETTINGS), sort_keys=True),
     shell:
         "genopheno gather {input.shards} --samples {params.sheet:q} --reference {input.reference}"
-        " --min-quality {params.min_quality} --output {output.bcf} --report {output.report}"
-        " > {log} 2>&1"
+        " --caller {params.caller} --limits {params.limits:q} --output {output.bcf}"
+        " --report {output.report} > {log} 2>&1"

@@ -1,4 +1,9 @@
-# strategy gvcf: one permanent gVCF per sample, combined into a store that grows.
+# Strategy gvcf: one permanent gVCF per sample, combined into a store that grows.
+import json
+import re
+
+GVCF_CALLER = SETTINGS.calling.gvcf_caller
+COMBINED = [*CRAM_SAMPLES, *GVCFS]
 
 
 # A gVCF is handed in, or called from reads; each of the rules has its own samples.
@@ -6,7 +11,7 @@ def one_of(samples):
     return "|".join(map(re.escape, samples)) or "(?!)"
 
 
-if SETTINGS.calling.gvcf_caller == "deepvariant":
+if GVCF_CALLER == "deepvariant":
 
     # Nobody here has run this rule: the image could not be had where the tests run.
     rule deepvariant:
@@ -41,26 +46,25 @@ else:
             crai="results/crams/{sample}.cram.crai",
             reference=GENOME,
             fai=f"{GENOME}.fai",
+            ploidy=lambda wildcards: PLOIDY[sexes_that_matter().get(wildcards.sample, "unknown")],
         output:
             gvcf=ensure("results/gvcfs/{sample}.g.vcf.gz", non_empty=True),
             index="results/gvcfs/{sample}.g.vcf.gz.tbi",
             report="results/gvcfs/{sample}.json",
-        wildcard_constraints:
-            sample=one_of(CRAM_SAMPLES),
         log:
             "results/logs/call_gvcf/{sample}.log",
         benchmark:
             "results/benchmarks/call_gvcf/{sample}.tsv"
+        wildcard_constraints:
+            sample=one_of(CRAM_SAMPLES),
         conda:
-            "../envs/gatk.yaml" if SETTINGS.calling.gvcf_caller == "gatk" else (
-                "../envs/variants.yaml"
-            )
-        threads: 4 if SETTINGS.calling.gvcf_caller == "gatk" else 2
+            f"../envs/{'gatk' if GVCF_CALLER == 'gatk' else 'variants'}.yaml"
+        threads: 2
         resources:
             mem_mb=lambda wildcards, attempt: 4000 * attempt,
             runtime=lambda wildcards, attempt: 2880 * attempt,
         params:
-            caller=SETTINGS.calling.gvcf_caller,
+            caller=GVCF_CALLER,
             min_mapping_quality=SETTINGS.calling.min_mapping_quality,
             min_base_quality=SETTINGS.calling.min_base_quality,
             max_depth=SETTINGS.calling.max_depth,
@@ -69,7 +73,8 @@ else:
         shell:
             "genopheno call-gvcf {wildcards.sample} --cram {input.cram}"
             " --reference {input.reference} --output {output.gvcf} --report {output.report}"
-            " --caller {params.caller} --min-mapping-quality {params.min_mapping_quality}"
+            " --ploidy {input.ploidy} --caller {params.caller}"
+            " --min-mapping-quality {params.min_mapping_quality}"
             " --min-base-quality {params.min_base_quality} --max-depth {params.max_depth}"
             " --threads {threads} --memory {params.heap} > {log} 2>&1"
 
@@ -85,15 +90,10 @@ rule receive_gvcf:
         gvcf=ensure("results/gvcfs/{sample}.g.vcf.gz", non_empty=True),
         index="results/gvcfs/{sample}.g.vcf.gz.tbi",
         report="results/gvcfs/{sample}.json",
-    wildcard_constraints:
-        sample=one_of(
-            [
-                *GVCFS,
-                *(CRAM_SAMPLES if SETTINGS.calling.gvcf_caller == "deepvariant" else ()),
-            ]
-        ),
     log:
         "results/logs/receive_gvcf/{sample}.log",
+    wildcard_constraints:
+        sample=one_of(COMBINED if GVCF_CALLER == "deepvariant" else list(GVCFS)),
     conda:
         "../envs/variants.yaml"
     resources:
@@ -108,8 +108,8 @@ rule receive_gvcf:
 # The store is the rule's own: it is appended to, and must outlive a run that fails.
 rule combine:
     input:
-        gvcfs=expand("results/gvcfs/{sample}.g.vcf.gz", sample=[*CRAM_SAMPLES, *GVCFS]),
-        indexes=expand("results/gvcfs/{sample}.g.vcf.gz.tbi", sample=[*CRAM_SAMPLES, *GVCFS]),
+        gvcfs=expand("results/gvcfs/{sample}.g.vcf.gz", sample=COMBINED),
+        indexes=expand("results/gvcfs/{sample}.g.vcf.gz.tbi", sample=COMBINED),
         fai=f"{GENOME}.fai",
     output:
         bcf=temp("results/calls/combined.bcf"),
@@ -121,7 +121,7 @@ rule combine:
     benchmark:
         "results/benchmarks/combine.tsv"
     conda:
-        "../envs/java.yaml"
+        "../envs/combine.yaml"
     threads: 16
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
@@ -134,3 +134,28 @@ rule combine:
         " --build {params.build:q} --store results/gvcfs/store --output {output.bcf}"
         " --charr {output.charr} --report {output.report} --threads {threads}"
         " --memory {resources.mem_mb} > {log} 2>&1"
+
+
+rule gather:
+    input:
+        combined="results/calls/combined.bcf",
+        index="results/calls/combined.bcf.csi",
+        reference=GENOME,
+    output:
+        bcf=ensure(CALLED, non_empty=True),
+        index=f"{CALLED}.csi",
+        report="results/calls/gather.json",
+    log:
+        "results/logs/gather.log",
+    conda:
+        "../envs/variants.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 480 * attempt,
+    params:
+        sheet=str(SETTINGS.samples),
+        limits=json.dumps(settings_model.filter_limits(SETTINGS), sort_keys=True),
+    shell:
+        "genopheno gather {input.combined} --samples {params.sheet:q}"
+        " --reference {input.reference} --caller gvcf --limits {params.limits:q}"
+        " --output {output.bcf} --report {output.report} > {log} 2>&1"

@@ -1,10 +1,16 @@
 # What the rules are about: settings, units, samples and traits, read once when Snakemake starts.
+from functools import cache
+from pathlib import Path
+
 try:
     from genopheno import settings as settings_model
     from genopheno.clinical.declaration import trait_names
     from genopheno.problems import StageError
     from genopheno.submission.alignments import is_aligned
+    from genopheno.submission.reference import contigs
     from genopheno.submission.sheet import read_sheet
+    from genopheno.variants.ploidy import sexes_differ
+    from genopheno.variants.shards import contig_lengths
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}. Install the package beside Snakemake: pip install .")
 
@@ -31,6 +37,11 @@ ALIGNED = {
 }
 GVCFS = {unit.sample: unit.file for unit in _units if unit.entry == "gvcf"}
 VCFS = {unit.sample: unit.file for unit in _units if unit.entry == "vcf"}
+if GVCFS and SETTINGS.calling.strategy == "joint":
+    raise WorkflowError(
+        f"The sheet hands in gVCFs ({', '.join(list(GVCFS)[:5])}), which only strategy gvcf"
+        " can combine. Set calling.strategy: gvcf, or give their reads."
+    )
 CRAM_SAMPLES = [sample for sample in SAMPLES if sample not in GVCFS and sample not in VCFS]
 PARTICIPANT_OF = {unit.sample: unit.participant for unit in _units}
 UNITS_OF = {}
@@ -39,6 +50,37 @@ for unit in UNITS.values():
 SHARDS = [str(i + 1) for i in range(SETTINGS.calling.shards)]
 DATABASES = sorted(SETTINGS.databases)
 GENOME = "results/reference/genome.fa"
+# VCF files by the sample that names each first: (file, samples taken from it).
+ENTRIES = {}
+for _file in dict.fromkeys(VCFS.values()):
+    _samples = [sample for sample, file in VCFS.items() if file == _file]
+    ENTRIES[_samples[0]] = (_file, _samples)
+# Calls made here; merged with those of the VCF entries where there are any.
+CALLED = "results/calls/called.bcf" if ENTRIES else "results/calls/cohort.bcf"
+CALLS_REPORT = "results/calls/merge.json" if ENTRIES else "results/calls/gather.json"
+TARGETS = ["results/reference/targets.bed"] if SETTINGS.reference.targets else []
+SEX_OF = {unit.sample: unit.sex for unit in _units}
+PLOIDY = {sex: f"results/reference/ploidy/{sex}.bed" for sex in ("female", "male", "unknown")}
+
+
+@cache
+def sexes_that_matter():
+    """Sex of each sample with reads; none where every sex has the same copies of all contigs.
+
+    It must be known before the first job runs, or the first and the second run would differ:
+    until the reference is prepared, the FASTA is read for it where it has no index.
+    """
+    fasta, prepared = SETTINGS.reference.fasta, Path(f"{GENOME}.fai")
+    indexes = [fai for fai in (prepared, Path(f"{fasta}.fai")) if fai.is_file()]
+    if fasta.is_file():
+        indexes = [fai for fai in indexes if fai.stat().st_mtime >= fasta.stat().st_mtime]
+    try:
+        lengths = contig_lengths(indexes[0]) if indexes else contigs(fasta)
+        given = SETTINGS.reference.sex_chromosomes
+        matter = sexes_differ(lengths, SETTINGS.reference.build, given and given.model_dump())
+    except StageError:
+        matter = True  # a fault that its own step reports
+    return {sample: SEX_OF[sample] for sample in CRAM_SAMPLES} if matter else {}
 
 
 wildcard_constraints:

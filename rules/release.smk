@@ -60,7 +60,7 @@ rule report:
     input:
         receipt="results/submission/receipt.json",
         verdicts="results/qc/samples.parquet",
-        calls="results/calls/gather.json",
+        calls=CALLS_REPORT,
         annotation="results/annotated/annotation.json",
         join="results/cohort/join.json",
         structure="results/structure/structure.json",

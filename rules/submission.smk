@@ -10,6 +10,7 @@ rule receive:
         fasta=SETTINGS.reference.fasta,
         genes=SETTINGS.reference.genes,
         databases=[str(SETTINGS.databases[name].file) for name in DATABASES],
+        targets=SETTINGS.reference.targets or [],
     output:
         receipt="results/submission/receipt.json",
         units="results/submission/units.tsv",
@@ -28,9 +29,10 @@ rule receive:
             for name in DATABASES
             for word in ("--database", f"{name}={SETTINGS.databases[name].file}")
         ],
+        targets=["--targets", SETTINGS.reference.targets] if TARGETS else [],
     shell:
         "genopheno receive --samples {input.sheet:q} --fasta {input.fasta:q}"
-        " --genes {input.genes:q} {params.databases:q} --jobs {threads}"
+        " --genes {input.genes:q} {params.databases:q} {params.targets:q} --jobs {threads}"
         " --receipt {output.receipt} --units {output.units} > {log} 2>&1"
 
 
@@ -52,6 +54,53 @@ rule reference:
     shell:
         "genopheno reference --fasta {input.fasta:q} --genes {input.genes:q}"
         " --out-fasta {output.fasta} --out-genes {output.genes} > {log} 2>&1"
+
+
+rule targets:
+    input:
+        bed=SETTINGS.reference.targets or [],
+        fai=f"{GENOME}.fai",
+    output:
+        bed="results/reference/targets.bed",
+        report="results/reference/targets.json",
+    log:
+        "results/logs/targets.log",
+    conda:
+        "../envs/python.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        padding=SETTINGS.reference.target_padding,
+    shell:
+        "genopheno targets --bed {input.bed:q} --fai {input.fai} --padding {params.padding}"
+        " --output {output.bed} --report {output.report} > {log} 2>&1"
+
+
+# How many copies each sex has, where it is not two; the same files for every sample.
+rule ploidy:
+    input:
+        f"{GENOME}.fai",
+    output:
+        PLOIDY.values(),
+        "results/reference/ploidy/chromosomes.json",
+    log:
+        "results/logs/ploidy.log",
+    conda:
+        "../envs/python.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        build=SETTINGS.reference.build,
+        given=(
+            SETTINGS.reference.sex_chromosomes.model_dump_json()
+            if SETTINGS.reference.sex_chromosomes
+            else "null"
+        ),
+    shell:
+        "genopheno ploidy --fai {input} --build {params.build:q} --sex-chromosomes {params.given:q}"
+        " --out-dir results/reference/ploidy > {log} 2>&1"
 
 
 rule bwa_index:

@@ -56,3 +56,14 @@ def reading(*, hidden: bool = False) -> Iterator[Callable[[int, int, str], None]
         yield lambda done, total, file: bar.update(
             task, completed=done, total=total, description=escape(file)
         )
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of something are done, on a terminal; give (done, all) to call."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

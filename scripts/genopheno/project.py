@@ -89,6 +89,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
             values.reference.fasta,
             values.reference.genes,
             {name: database.file for name, database in values.databases.items()},
+            targets=values.reference.targets,
             cache=CACHE,
             jobs=jobs,
             progress=progress,

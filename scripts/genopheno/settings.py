@@ -23,6 +23,15 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 
 
+class SexChromosomes(Section):
+    """Contigs whose copies depend on the sex."""
+
+    x: str | None = None
+    y: str | None = None
+    mitochondrion: str | None = None
+    pseudoautosomal: list[str] = []
+
+
 class Reference(Section):
     fasta: Path
     """Reference sequence, FASTA (plain, gzip or bgzip)."""
@@ -30,6 +39,14 @@ class Reference(Section):
     """Gene models in Ensembl-style GFF3 (plain or gzip)."""
     build: str = "unnamed"
     """Name of the genome build, written into every result."""
+    targets: Path | None = None
+    """BED of exome or panel targets: calling is limited to them. null: the whole reference."""
+    target_padding: Annotated[int, Field(ge=0)] = 100
+    """Bases called beside each target, too (bp): splice sites and well-read flanks."""
+    sex_chromosomes: SexChromosomes | None = None
+    """Contigs x, y, mitochondrion and regions pseudoautosomal (contig:start-end, from 1), which
+    decide how many copies each sex has. null: known for GRCh37 and GRCh38, by the lengths of
+    X and Y or by the name of the build; for other references all is diploid."""
 
 
 class Database(Section):
@@ -50,12 +67,36 @@ class Reads(Section):
     """fastp: shorter reads are dropped with their mate (bp)."""
 
 
+class Filters(Section):
+    """Thresholds below or above which a record gets a FILTER; null: not applied."""
+
+    min_depth: int | None = 2
+    """LowDepth: no sample has this many reads."""
+    min_mapping_quality: float | None = 30
+    """LowMapQ: the mean mapping quality of the reads is lower (Phred)."""
+    min_allele_fraction: Fraction | None = 0.2
+    """AlleleBalance: in no sample does this share of the reads carry the allele."""
+    max_strand_bias: float | None = 100
+    """StrandBias: the allele's reads lean to one strand with a p-value beyond this, those of
+    the reference do not (Phred)."""
+
+
+class CallerFilters(Section):
+    bcftools: Filters = Filters()
+    """Records called by bcftools."""
+    freebayes: Filters = Filters()
+    """Records called by freebayes."""
+
+
 class Calling(Section):
     strategy: Literal["joint", "gvcf"] = "joint"
     """joint: all samples are called together, anew with every batch. gvcf: each sample is called
     once, and a cohort grows by combining (docs/cohorts.md); gVCFs can be handed in as well."""
     gvcf_caller: Literal["bcftools", "gatk", "deepvariant"] = "bcftools"
     """Strategy gvcf: what calls a sample. gatk: HaplotypeCaller. deepvariant: by container."""
+    caller: Literal["bcftools", "freebayes"] = "bcftools"
+    """Caller of all samples together. freebayes is slower, and finds less at a few reads a
+    person."""
     shards: Positive = 4
     """Regions of equal work that are called side by side; raise it for large genomes."""
     min_mapping_quality: Annotated[int, Field(ge=0)] = 20
@@ -66,6 +107,9 @@ class Calling(Section):
     """Reads per sample and position that are looked at."""
     min_quality: Annotated[float, Field(ge=0)] = 20
     """Sites below this QUAL are kept with FILTER LowQual and left out of the cohort (Phred)."""
+    filters: CallerFilters = CallerFilters()
+    """Further thresholds, by caller; what crosses one is kept with the reason in FILTER and left
+    out of the cohort. What is given replaces that threshold and leaves the others."""
 
 
 class Limit(Section):
@@ -155,7 +199,7 @@ class Settings(Section):
     aligner: Literal["bwa"] = "bwa"
     """Read aligner."""
     calling: Calling = Calling()
-    """Variant calling with bcftools."""
+    """Variant calling."""
     sample_qc: SampleQC = SampleQC()
     """Verdict per sample."""
     variant_qc: VariantQC = VariantQC()
@@ -172,6 +216,13 @@ def limits(settings: Settings) -> dict[str, dict[str, float]]:
     """Bounds per measure: the defaults, each replaced by what the config gives."""
     merged = {**_limits(), **settings.sample_qc.limits}
     return {name: limit.model_dump(exclude_none=True) for name, limit in merged.items()}
+
+
+def filter_limits(settings: Settings) -> dict[str, float | None]:
+    """Thresholds of the filters for the caller that is chosen."""
+    calling = settings.calling
+    chosen = getattr(calling.filters, calling.caller).model_dump()
+    return {"min_quality": calling.min_quality, **chosen}
 
 
 def parse(values: dict, source: str | Path) -> Settings:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
+import sysconfig
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, TextIO
 
 from genopheno.problems import fail
 
 Command = Sequence[str | Path]
+
+# Where commands and what they say are written; None: nowhere. A stage sets it to its standard
+# error, which its rule keeps as the log.
+log: TextIO | None = None
+SAID = 50  # last lines of a tool's messages that are kept
 
 
 def run(*commands: Command, stdout: str | Path | None = None) -> str:
@@ -27,6 +35,8 @@ def run(*commands: Command, stdout: str | Path | None = None) -> str:
         holds the command and the last lines each failed one wrote to standard error.
     """
     lines = [[str(word) for word in command] for command in commands]
+    if log:
+        print("$", " | ".join(map(shlex.join, lines)), file=log, flush=True)
     processes: list[subprocess.Popen[bytes]] = []
     errors = [tempfile.TemporaryFile() for _ in lines]
     sink = open(stdout, "wb") if stdout else tempfile.TemporaryFile()
@@ -55,6 +65,9 @@ def run(*commands: Command, stdout: str | Path | None = None) -> str:
             upstream = process.stdout
             processes.append(process)
         codes = [process.wait() for process in processes]
+        if log:
+            for line in (line for handle in errors for line in _last_lines(handle, SAID)):
+                print(line, file=log, flush=True)
         if any(codes):
             raise _failure(lines, codes, errors)
         if stdout:
@@ -66,14 +79,18 @@ def run(*commands: Command, stdout: str | Path | None = None) -> str:
             handle.close()
 
 
+def _last_lines(handle: IO[bytes], number: int) -> list[str]:
+    handle.seek(0)
+    return handle.read().decode(errors="replace").strip().splitlines()[-number:]
+
+
 def _failure(lines: list[list[str]], codes: list[int], errors: list) -> Exception:
     # A broken pipe (-13, or 141 by way of a shell) is a consequence; name the cause first.
     causes = [i for i, code in enumerate(codes) if code and code not in (-13, 141)]
     said = []
     for i in causes or [i for i, code in enumerate(codes) if code]:
-        errors[i].seek(0)
-        tail = errors[i].read().decode(errors="replace").strip().splitlines()[-8:]
-        said.append(f"{shlex.join(lines[i])} ended with {codes[i]}: " + " | ".join(tail))
+        tail = " | ".join(_last_lines(errors[i], 8)).strip()
+        said.append(f"{shlex.join(lines[i])} ended with {codes[i]}: {tail}")
     first = (causes or [0])[0]
     return fail(
         "tool-failed",
@@ -87,9 +104,15 @@ def version(tool: str) -> str:
     """First line that a tool prints of its own version; 'not found' where it is absent."""
     flag = {"bwa": [], "java": ["-version"]}.get(tool, ["--version"])
     try:
-        said = subprocess.run(
-            [tool, *flag], capture_output=True, text=True, errors="replace", timeout=60
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            said = subprocess.run(
+                [tool, *flag],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=60,
+                env={**os.environ, "LD_LIBRARY_PATH": library_path(Path(folder))},
+            )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return "not found"
     text = (said.stdout + said.stderr).splitlines()
@@ -97,3 +120,17 @@ def version(tool: str) -> str:
         if "ersion" in line or line.split()[:1] == [tool]:
             return line.removeprefix("Version:").removeprefix(tool).strip()
     return text[0].strip() if text else "unknown"
+
+
+def library_path(folder: Path) -> str:
+    """Where mosdepth finds htslib: a value for ``LD_LIBRARY_PATH``; `folder` takes a link.
+
+    The one of Debian opens ``libhts.so``, a name that only the development package brings;
+    the run-time library under that name serves it. Builds that carry htslib ignore this.
+    """
+    places = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
+    library = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH") or "", "libhts.so.3")
+    if library.exists():
+        (folder / "libhts.so").symlink_to(library)
+        places.append(str(folder.absolute()))
+    return ":".join(places)

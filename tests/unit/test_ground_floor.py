@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -51,6 +52,15 @@ def test_a_pipe_fails_when_any_part_fails_and_names_the_cause() -> None:
     with pytest.raises(StageError, match="tool-missing"):
         tools.run(["no-such-tool-anywhere"])
     assert tools.run(["printf", "b\\na\\n"], ["sort"]) == "a\nb\n"
+
+
+def test_a_stage_s_log_holds_its_commands_and_what_they_said(monkeypatch, capsys) -> None:
+    tools.run(["true"])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(tools, "log", sys.stderr)
+    tools.run(["sh", "-c", "echo one >&2; echo out"], ["sh", "-c", "cat; echo two >&2"])
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["$ sh -c 'echo one >&2; echo out' | sh -c 'cat; echo two >&2'", "one", "two"]
 
 
 def test_names_reach_tools_as_they_are(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from genopheno.problems import StageError
+
+if TYPE_CHECKING:
+    from genopheno.submission.sheet import Unit
 
 app = typer.Typer(
     name="genopheno",
@@ -22,6 +25,7 @@ app = typer.Typer(
 )
 
 PROJECT = "A project"
+ON_PROJECTS = ("init", "check", "run", "status", "demo")  # these have a display of their own
 STAGES = "Stages, in street order (what the workflow's rules run)"
 
 Directory = Annotated[
@@ -30,6 +34,7 @@ Directory = Annotated[
 ConfigFile = Annotated[Path, typer.Option("--config", help="Configuration, in the project folder.")]
 Threads = Annotated[int, typer.Option(help="Threads.")]
 Memory = Annotated[int, typer.Option(help="Memory for the Java side (MiB).")]
+READS = ("fastq", "bam", "cram")  # entries of the sheet from which alignments come
 InFile = typer.Option(exists=True, dir_okay=False)
 
 
@@ -65,11 +70,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand not in ON_PROJECTS:
+        from genopheno import tools
+
+        tools.log = sys.stderr
 
 
 def pairs(values: list[str] | None, option: str) -> list[tuple[str, Path]]:
@@ -83,12 +92,18 @@ def pairs(values: list[str] | None, option: str) -> list[tuple[str, Path]]:
     return pairs
 
 
-def samples_of_sheet(sheet: Path) -> list[str]:
+def units_of_sheet(sheet: Path) -> list[Unit]:
     from genopheno.submission.sheet import read_sheet
 
     units, problems = read_sheet(sheet)
     if problems:
         raise StageError(*problems)
+    return units
+
+
+def samples_of_sheet(sheet: Path, *entries: str) -> list[str]:
+    """Samples of the sheet; with `entries` (fastq, bam, cram, gvcf, vcf), those given so."""
+    units = [u for u in units_of_sheet(sheet) if not entries or u.entry in entries]
     return list(dict.fromkeys(unit.sample for unit in units))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from genopheno.cli.app import (
     PROJECT,
+    READS,
     STAGES,
     ConfigFile,
     Directory,
@@ -17,6 +18,7 @@ from genopheno.cli.app import (
     Threads,
     app,
     limit_threads,
+    samples_of_sheet,
 )
 from genopheno.problems import StageError
 
@@ -36,12 +38,8 @@ def combine(
 ) -> None:
     """Add new samples' gVCFs to the store (Hail VDS), take out gone ones, write the matrix."""
     from genopheno.cohort.combine import combine as stage
-    from genopheno.submission.sheet import read_sheet
 
-    units, problems = read_sheet(samples)
-    if problems:
-        raise StageError(*problems)
-    names = dict.fromkeys(unit.sample for unit in units if unit.entry != "vcf")
+    names = samples_of_sheet(samples, *READS, "gvcf")
     stage(
         {sample: gvcf_dir / f"{sample}.g.vcf.gz" for sample in names},
         store_dir=store,

@@ -107,7 +107,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 20,
 ) -> None:
     """Simulate a small cohort, run everything on it, and compare with what was planted."""
-    from genopheno.console import console, show_demo
+    from genopheno.console import console, counting, show_demo
     from genopheno.demo.compare import all_found, compare
     from genopheno.demo.project import simulate
     from genopheno.project import in_project
@@ -115,7 +115,8 @@ def demo(
 
     if not (directory / "planted.json").exists():
         console.print(f"Simulating {people} people into [bold]{directory}[/bold] ...")
-        simulate(directory, people=people, seed=seed)
+        with counting("reads of samples") as progress:
+            simulate(directory, people=people, seed=seed, progress=progress)
     with in_project(directory):
         # Many small units: one thread each is faster than several.
         options = ["--set-threads", "align=1", "mark_duplicates=1", "read_qc=1"]

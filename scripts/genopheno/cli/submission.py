@@ -21,6 +21,7 @@ def receive(
     database: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VCF", help="Site database; repeatable.")
     ] = None,
+    targets: Annotated[Path | None, typer.Option(help="BED of the targets.")] = None,
     jobs: Annotated[int, typer.Option(help="Files read side by side.")] = 2,
 ) -> None:
     """Check sheet, reads, reference and databases; write the receipt."""
@@ -28,7 +29,13 @@ def receive(
     from genopheno.submission import receive as room
 
     received = room.check(
-        samples, fasta, genes, dict(pairs(database, "--database")), cache=CACHE, jobs=jobs
+        samples,
+        fasta,
+        genes,
+        dict(pairs(database, "--database")),
+        targets=targets,
+        cache=CACHE,
+        jobs=jobs,
     )
     if received.problems:
         raise StageError(*received.problems)
@@ -46,6 +53,21 @@ def reference(
     from genopheno.submission.reference import prepare
 
     prepare(fasta, genes, out_fasta, out_genes)
+
+
+@app.command(rich_help_panel=STAGES)
+def targets(
+    bed: Annotated[Path, InFile],
+    fai: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="BED to write.")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+    padding: Annotated[int, typer.Option(min=0, help="Bases beside each target (bp).")] = 100,
+) -> None:
+    """Check the targets of an exome or panel against the reference, pad and merge them."""
+    from genopheno.submission.reference import read_fai
+    from genopheno.submission.regions import write_targets
+
+    write_targets(bed, dict(read_fai(fai)), output, report, padding=padding)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -8,7 +8,28 @@ from typing import Annotated
 
 import typer
 
-from genopheno.cli.app import STAGES, InFile, Memory, Threads, app, pairs, samples_of_sheet
+from genopheno.cli.app import (
+    READS,
+    STAGES,
+    InFile,
+    Memory,
+    Threads,
+    app,
+    pairs,
+    samples_of_sheet,
+    units_of_sheet,
+)
+
+
+class Caller(StrEnum):
+    bcftools = "bcftools"
+    freebayes = "freebayes"
+
+
+class Calls(StrEnum):
+    bcftools = "bcftools"
+    freebayes = "freebayes"
+    gvcf = "gvcf"
 
 
 class GvcfCaller(StrEnum):
@@ -17,15 +38,35 @@ class GvcfCaller(StrEnum):
 
 
 @app.command(rich_help_panel=STAGES)
-def shards(
+def ploidy(
     fai: Annotated[Path, InFile],
+    out_dir: Annotated[Path, typer.Option()],
+    build: Annotated[str, typer.Option(help="Name of the genome build.")] = "",
+    sex_chromosomes: Annotated[
+        str, typer.Option(help="reference.sex_chromosomes of the configuration (JSON).")
+    ] = "null",
+) -> None:
+    """Find X, Y and the mitochondrion; write the copies that each sex has."""
+    import json
+
+    from genopheno.variants.ploidy import write_ploidy
+
+    write_ploidy(fai, out_dir, build=build, given=json.loads(sex_chromosomes))
+
+
+@app.command(rich_help_panel=STAGES)
+def shards(
+    reference: Annotated[Path, InFile],
     number: Annotated[int, typer.Option(min=1)],
     out_dir: Annotated[Path, typer.Option()],
+    targets: Annotated[
+        Path | None, typer.Option(exists=True, help="BED of 'genopheno targets'.")
+    ] = None,
 ) -> None:
-    """Cut the reference into regions of equal work."""
+    """Cut what can be called into regions of equal work."""
     from genopheno.variants.shards import write_shards
 
-    write_shards(fai, number, out_dir)
+    write_shards(reference, number, out_dir, targets=targets)
 
 
 @app.command(rich_help_panel=STAGES)
@@ -35,21 +76,30 @@ def call(
     reference: Annotated[Path, InFile],
     regions: Annotated[Path, InFile],
     output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
+    caller: Annotated[Caller, typer.Option()] = Caller.bcftools,
+    ploidy_dir: Annotated[
+        Path | None, typer.Option(exists=True, help="Folder of 'genopheno ploidy'.")
+    ] = None,
     min_mapping_quality: Annotated[int, typer.Option()] = 20,
     min_base_quality: Annotated[int, typer.Option()] = 13,
     max_depth: Annotated[int, typer.Option()] = 1000,
 ) -> None:
-    """Call the variants of all samples together, in the regions of one shard (bcftools)."""
+    """Call the variants of all samples with reads together, in the regions of one shard."""
     from genopheno.variants.calling import call as stage
+    from genopheno.variants.ploidy import read_ploidy
 
+    sexes = {unit.sample: unit.sex for unit in units_of_sheet(samples)}
     stage(
-        [cram_dir / f"{sample}.cram" for sample in samples_of_sheet(samples)],
+        [cram_dir / f"{sample}.cram" for sample in samples_of_sheet(samples, *READS)],
         reference=reference,
         regions=regions,
         out_bcf=output,
+        caller=caller,
         min_mapping_quality=min_mapping_quality,
         min_base_quality=min_base_quality,
         max_depth=max_depth,
+        copies=read_ploidy(ploidy_dir) if ploidy_dir else None,
+        sexes=sexes,
     )
 
 
@@ -60,17 +110,26 @@ def gather(
     reference: Annotated[Path, InFile],
     output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
     report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
-    min_quality: Annotated[float, typer.Option()] = 20,
+    caller: Annotated[
+        Calls, typer.Option(help="Who made the calls; gvcf: combined from gVCFs.")
+    ] = Calls.bcftools,
+    limits: Annotated[
+        str, typer.Option(help='Thresholds of the filters (JSON), such as {"min_quality": 20}.')
+    ] = '{"min_quality": 20}',
 ) -> None:
     """Join the shards: sorted, normalised, filtered softly, counted."""
-    from genopheno.variants.calling import gather as stage
+    import json
 
+    from genopheno.variants.gather import gather as stage
+
+    entries = (*READS, "gvcf") if caller == Calls.gvcf else READS
     stage(
         shards,
         reference=reference,
-        samples=samples_of_sheet(samples),
+        samples=samples_of_sheet(samples, *entries),
         out_bcf=output,
-        min_quality=min_quality,
+        caller=caller,
+        limits=json.loads(limits),
         report=report,
     )
 
@@ -123,6 +182,39 @@ def receive_gvcf(
     from genopheno.variants.gvcf import normalise
 
     normalise(gvcf, sample=sample, reference=reference, out_gvcf=output, report=report)
+
+
+@app.command(rich_help_panel=STAGES)
+def receive_vcf(
+    vcf: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="VCF or BCF.")],
+    samples: Annotated[Path, typer.Option(exists=True, help="Sample sheet that names the file.")],
+    reference: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+) -> None:
+    """Check a VCF that was handed in; split, left-align and cut it to the sheet's samples."""
+    from genopheno.problems import fail
+    from genopheno.variants.entries import receive_vcf as stage
+
+    here = vcf.resolve()
+    units = [u for u in units_of_sheet(samples) if u.entry == "vcf"]
+    wanted = [u.sample for u in units if Path(u.file).resolve() == here]
+    if not wanted:
+        raise fail("vcf-sample-absent", vcf, f"{samples} does not name it", "Name it there")
+    stage(vcf, samples=wanted, reference=reference, out_bcf=output, report=report)
+
+
+@app.command(rich_help_panel=STAGES)
+def merge_calls(
+    files: Annotated[list[Path], typer.Argument(exists=True, help="Calls of different samples.")],
+    samples: Annotated[Path, typer.Option(exists=True, help="Sample sheet.")],
+    output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+) -> None:
+    """Merge calls made together with calls that were handed in."""
+    from genopheno.variants.merging import merge_calls as stage
+
+    stage(files, samples=samples_of_sheet(samples), out_bcf=output, report=report)
 
 
 @app.command(rich_help_panel=STAGES)

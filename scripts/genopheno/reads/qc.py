@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sysconfig
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +10,7 @@ from pathlib import Path
 from genopheno.files import write_json, writing
 from genopheno.problems import fail
 from genopheno.reads.counts import FastpCounts, fastp_counts
-from genopheno.tools import run
+from genopheno.tools import library_path, run
 
 Metrics = dict[str, str | int | float | None]
 
@@ -158,23 +156,9 @@ def _mosdepth(cram: Path, reference: Path, prefix: Path, threads: int) -> tuple[
         [
             "env",
             "MOSDEPTH_PRECISION=6",  # it rounds to two decimals otherwise
-            f"LD_LIBRARY_PATH={_library_path(prefix.parent)}",
+            f"LD_LIBRARY_PATH={library_path(prefix.parent)}",
             *("mosdepth", "-n", "-t", min(threads, 4), "-f", reference.absolute(), prefix, cram),
         ]
     )
     made = f"{prefix.name}.mosdepth"
     return prefix.with_name(f"{made}.summary.txt"), prefix.with_name(f"{made}.global.dist.txt")
-
-
-def _library_path(folder: Path) -> str:
-    """Where mosdepth finds htslib.
-
-    The one of Debian opens ``libhts.so``, a name that only the development package brings;
-    the run-time library under that name serves it. Builds that carry htslib ignore this.
-    """
-    places = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
-    library = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH") or "", "libhts.so.3")
-    if library.exists():
-        (folder / "libhts.so").symlink_to(library)
-        places.append(str(folder.absolute()))
-    return ":".join(places)

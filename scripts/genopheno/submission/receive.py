@@ -16,6 +16,7 @@ from genopheno.submission import sheet
 from genopheno.submission.fastq import check_pair
 from genopheno.submission.names import file_fault
 from genopheno.submission.reference import READERS, Sequence, compare
+from genopheno.submission.regions import check_targets
 from genopheno.submission.sheet import Unit
 from genopheno.submission.streams import Fault
 
@@ -81,6 +82,7 @@ def check(
     genes: str | Path,
     databases: dict[str, Path] | None = None,
     *,
+    targets: Path | None = None,
     cache: Path | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -92,6 +94,7 @@ def check(
     Parameters
     ----------
     databases : VCF of sites by name.
+    targets : BED to which calling is limited; None: the whole reference.
     cache : results of earlier checks (`remember`); files of the same path, size and time are
         not read again.
     jobs : files (or pairs of FASTQ) that are read side by side.
@@ -125,7 +128,11 @@ def check(
                 else:
                     problems.append(_growing(task, path, str(sheet_path)))
     problems += _same_content(received)
-    _names(received, results, str(fasta), str(genes), databases or {})
+    sequence = _names(received, results, str(fasta), str(genes), databases or {})
+    if targets and sequence:
+        _, faults, notes = check_targets(targets, sequence.contigs)
+        problems += faults
+        received.notes += notes
     problems.sort(key=lambda p: (p.file != str(sheet_path), p.row or 0))
     return received
 
@@ -275,8 +282,11 @@ def _same_content(received: Received) -> Iterator[Problem]:
 
 def _names(
     received: Received, results: dict, fasta: str, genes: str, databases: dict[str, Path]
-) -> None:
-    """Compare the contigs of all that speak of them, and keep what the receipt tells."""
+) -> Sequence | None:
+    """Compare the contigs of all that speak of them, and keep what the receipt tells.
+
+    Returns the reference sequence, if it is sound.
+    """
     sound: dict[tuple[str, str], Sequence] = {}
     for task, (_, result) in results.items():
         if not task.unit and not result["faults"]:
@@ -305,6 +315,7 @@ def _names(
         for name, path in databases.items()
         if str(path) in received.files
     }
+    return sequence
 
 
 def write_receipt(

@@ -346,7 +346,7 @@ def prepare(
         with plain.open("wb") as handle:
             _write_wrapped(handle, Stream(Path(fasta)), fasta)
         pysam.faidx(str(plain), "--fai-idx", str(fai))
-        written = dict(_fai(fai))
+        written = dict(read_fai(fai))
         if written != sequence.contigs:
             raise fail("reference-changed", fasta, "it changed while it was read", "Run again")
     with writing(out_genes) as packed, pysam.BGZFile(str(packed), "wb") as handle:
@@ -354,7 +354,8 @@ def prepare(
             handle.write(block)
 
 
-def _fai(path: Path) -> Iterator[tuple[str, int]]:
+def read_fai(path: Path) -> Iterator[tuple[str, int]]:
+    """Contigs and lengths (bp) of a FASTA index, in order."""
     for line in path.read_text().splitlines():
         name, length, *_ = line.split("\t")
         yield name, int(length)

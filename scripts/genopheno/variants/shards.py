@@ -1,13 +1,21 @@
-"""The reference cut into regions of equal work, in order."""
+"""What is called, cut into shards of equal work, in order.
+
+Work is bases of sequence: those of the targets where there are targets, else of the whole
+reference; long runs of N are nobody's work.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from genopheno.files import write_text
 from genopheno.problems import fail
 
-Region = tuple[str, int, int]
+Region = tuple[str, int, int]  # contig, start, end: 0-based and half-open
+
+GAP = re.compile("[Nn]{1000,}")
 
 
 def contig_lengths(fai: Path) -> dict[str, int]:
@@ -16,48 +24,100 @@ def contig_lengths(fai: Path) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
-def cut(lengths: dict[str, int], n: int) -> list[list[Region]]:
-    """Cut contigs into `n` runs of bases, equal to within one base, in order.
+def read_bed(path: Path) -> list[Region]:
+    """Regions of a BED file of our own: (contig, start, end), 0-based and half-open."""
+    rows = (line.split("\t") for line in path.read_text().splitlines() if line.strip())
+    return [(row[0], int(row[1]), int(row[2])) for row in rows]
+
+
+def sequenced(fasta: Path) -> list[Region]:
+    """The reference without its long runs of N (1,000 bases and more), in order."""
+    import pysam
+
+    regions: list[Region] = []
+    with pysam.FastaFile(str(fasta)) as reference:
+        for contig, length in zip(reference.references, reference.lengths, strict=True):
+            start = 0
+            for gap in GAP.finditer(reference.fetch(contig)):
+                regions.append((contig, start, gap.start()))
+                start = gap.end()
+            regions.append((contig, start, length))
+    return [region for region in regions if region[1] < region[2]]
+
+
+def common(regions: Iterable[Region], others: Sequence[Region]) -> list[Region]:
+    """Parts of `regions` that lie in `others`, each sorted within its contig."""
+    per_contig: dict[str, list[Region]] = {}
+    for other in others:
+        per_contig.setdefault(other[0], []).append(other)
+    found = []
+    for contig, start, end in regions:
+        for _, low, high in per_contig.get(contig, ()):
+            if low < end and start < high:
+                found.append((contig, max(start, low), min(end, high)))
+    return found
+
+
+def cut(regions: Sequence[Region], n: int) -> list[list[Region]]:
+    """Cut regions into `n` runs of bases, equal to within one base, in order.
 
     Returns
     -------
     n lists of (contig, start, end), 0-based and half-open; together every base once.
     """
-    total = sum(lengths.values())
+    total = sum(end - start for _, start, end in regions)
     ends = [total * (i + 1) // n for i in range(n)]
     shards: list[list[Region]] = [[] for _ in range(n)]
     shard, passed = 0, 0
-    for contig, length in lengths.items():
-        start = 0
-        while start < length:
-            end = min(length, ends[shard] - passed)
-            shards[shard].append((contig, start, end))
-            start = end
-            if passed + end == ends[shard]:
+    for contig, start, end in regions:
+        while start < end:
+            here = min(end, start + ends[shard] - passed)
+            shards[shard].append((contig, start, here))
+            passed += here - start
+            start = here
+            if passed == ends[shard]:
                 shard += 1
-        passed += length
     return shards
 
 
-def write_shards(fai: Path, n: int, out_dir: Path) -> list[Path]:
+def pad(regions: Sequence[Region], lengths: dict[str, int], by: int) -> list[Region]:
+    """Widen regions (sorted) by bases, within their contigs, and join those that meet."""
+    wide: list[Region] = []
+    for contig, start, end in regions:
+        start, end = max(0, start - by), min(lengths[contig], end + by)
+        if wide and wide[-1][0] == contig and start <= wide[-1][2]:
+            wide[-1] = (contig, wide[-1][1], max(end, wide[-1][2]))
+        else:
+            wide.append((contig, start, end))
+    return wide
+
+
+def write_shards(fasta: Path, n: int, out_dir: Path, *, targets: Path | None = None) -> list[Path]:
     """Write ``1.bed`` to ``{n}.bed``.
+
+    Parameters
+    ----------
+    fasta : reference, ``.fai`` beside it.
+    targets : BED to which calling is limited, sorted and merged; None: the whole reference.
 
     Raises
     ------
-    StageError : the reference has no base, or fewer bases than shards are asked for.
+    StageError : there is no base to call in, or fewer than shards are asked for.
     """
-    lengths = contig_lengths(fai)
-    total = sum(lengths.values())
+    regions = sequenced(fasta)
+    if targets:
+        regions = common(read_bed(targets), regions)
+    total = sum(end - start for _, start, end in regions)
     if n < 1 or total < n:
         raise fail(
             "shards-too-many",
-            fai,
-            f"{n} shards were asked for, the reference has {total} bases",
+            targets or fasta,
+            f"{n} shards were asked for, there are {total} bases to call in",
             "Set calling.shards between 1 and the number of bases",
         )
     paths = []
-    for number, regions in enumerate(cut(lengths, n), start=1):
+    for number, shard in enumerate(cut(regions, n), start=1):
         path = out_dir / f"{number}.bed"
-        write_text(path, "".join(f"{c}\t{start}\t{end}\n" for c, start, end in regions))
+        write_text(path, "".join(f"{c}\t{start}\t{end}\n" for c, start, end in shard))
         paths.append(path)
     return paths
