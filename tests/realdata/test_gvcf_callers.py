@@ -110,7 +110,7 @@ def tiny(data, tmp_path_factory):
 @pytest.fixture
 def gatk(monkeypatch):
     if not shutil.which("gatk"):
-        if not any(GATK.glob("gatk-*.jar")):
+        if not any(GATK.glob("gatk-[0-9]*.jar")):
             pytest.skip("GATK is absent: neither gatk on PATH nor jars in GENOPHENO_GATK or .gatk")
         monkeypatch.setenv("GENOPHENO_GATK", str(GATK))
 

@@ -37,7 +37,13 @@ def project(data, tmp_path_factory) -> Path:
     for sample in "abc":
         out = folder / "handed_in" / f"{sample}.g.vcf.gz"
         call_gvcf(cram, sample=f"lab_{sample}", reference=reference, out_gvcf=out)
-    (folder / "genes.gff3").write_text("##gff-version 3\n")
+    parents = {"gene": "", "mRNA": "Parent=gene:g;", "exon": "Parent=transcript:t;"}
+    names = {"gene": "gene:g", "mRNA": "transcript:t", "exon": "exon:e"}
+    rows = [
+        f"q\tx\t{kind}\t100\t900\t.\t+\t.\tID={names[kind]};{parent}biotype=protein_coding\n"
+        for kind, parent in parents.items()
+    ]
+    (folder / "genes.gff3").write_text("##gff-version 3\n" + "".join(rows))
     (folder / "config").mkdir()
     shutil.copy(ROOT / "config/phenotypes.yaml", folder / "config")
     shutil.copy(ROOT / "config/participants.csv", folder / "config")

@@ -126,7 +126,7 @@ def gatk(memory_mb: int = 4000) -> list[str]:
     if shutil.which("gatk"):
         return ["gatk", "--java-options", f"-Xmx{memory_mb}m"]
     folder = os.environ.get("GENOPHENO_GATK")
-    if folder and any(Path(folder).glob("gatk-*.jar")):
+    if folder and any(Path(folder).glob("gatk-[0-9]*.jar")):
         return ["java", f"-Xmx{memory_mb}m", "-cp", f"{folder}/*", GATK_MAIN]
     raise fail(
         "gatk-missing",
