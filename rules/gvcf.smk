@@ -1,14 +1,8 @@
 # Strategy gvcf: one permanent gVCF per sample, combined into a store that grows.
 import json
-import re
 
 GVCF_CALLER = SETTINGS.calling.gvcf_caller
 COMBINED = [*CRAM_SAMPLES, *GVCFS]
-
-
-# A gVCF is handed in, or called from reads; each of the rules has its own samples.
-def one_of(samples):
-    return "|".join(map(re.escape, samples)) or "(?!)"
 
 
 if GVCF_CALLER == "deepvariant":
@@ -34,7 +28,8 @@ if GVCF_CALLER == "deepvariant":
             mem_mb=lambda wildcards, attempt: 32000 * attempt,
             runtime=lambda wildcards, attempt: 1440 * attempt,
         shell:
-            "/opt/deepvariant/bin/run_deepvariant --model_type=WGS --ref={input.reference}"
+            "PATH=$PATH:/opt/deepvariant/bin run_deepvariant --model_type=WGS"
+            " --ref={input.reference}"
             " --reads={input.cram} --sample_name={wildcards.sample} --output_vcf={output.vcf}"
             " --output_gvcf={output.gvcf} --num_shards={threads} > {log} 2>&1"
 

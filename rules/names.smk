@@ -1,4 +1,5 @@
 # What the rules are about: settings, units, samples and traits, read once when Snakemake starts.
+import re
 from functools import cache
 from pathlib import Path
 
@@ -61,6 +62,11 @@ CALLS_REPORT = "results/calls/merge.json" if ENTRIES else "results/calls/gather.
 TARGETS = ["results/reference/targets.bed"] if SETTINGS.reference.targets else []
 SEX_OF = {unit.sample: unit.sex for unit in _units}
 PLOIDY = {sex: f"results/reference/ploidy/{sex}.bed" for sex in ("female", "male", "unknown")}
+
+
+def one_of(samples):
+    """A wildcard constraint: one of these, or nothing at all where there are none."""
+    return "|".join(map(re.escape, samples)) or "(?!)"
 
 
 @cache

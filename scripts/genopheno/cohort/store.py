@@ -126,13 +126,14 @@ def update(
         # Of another reference or Hail: nothing of it can be used, the gVCFs can.
         state |= {"parts": [], "samples": {}}
     state["options"] = wanted
+    _forget_lost(store, state)
+    _save(store, state)
     signatures = {s: signature(path, state["samples"].get(s)) for s, path in gvcfs.items()}
     before = state["samples"]
     changed = [s for s in gvcfs if s in before and before[s]["md5"] != signatures[s]["md5"]]
     added = [s for s in gvcfs if s not in before]
     removed = [s for s in before if s not in gvcfs]
     new = [s for s in gvcfs if s in changed or s in added]
-    _drop_strangers(store, state)
     if removed or changed:
         take_out(hl, store, state, {*removed, *changed})
     if new:
@@ -217,6 +218,13 @@ def _compact(hl, store, state) -> None:
     samples = [sample for part in joined for sample in part["samples"]]
     state["parts"].append({"name": name, "samples": samples, "contigs": contigs})
     _save(store, state)
+
+
+def _forget_lost(store: Path, state: dict[str, Any]) -> None:
+    """Samples whose part somebody deleted are not in; they are combined once more."""
+    state["parts"] = [part for part in state["parts"] if (store / part["name"]).is_dir()]
+    there = {sample for part in state["parts"] for sample in part["samples"]}
+    state["samples"] = {s: v for s, v in state["samples"].items() if s in there}
 
 
 def _contigs(parts_of_state: list[dict[str, Any]]) -> list[str]:
