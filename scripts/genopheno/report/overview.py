@@ -190,18 +190,25 @@ def _participants(results: Results, cohort: pd.DataFrame | None):
     return _flow("Participants", steps)
 
 
+def _calls(counts: dict[str, Any], came: str, left: str) -> list[dict[str, Any]]:
+    """Stations of the calls, from the counts of `gather` or `merge-calls`; none without them."""
+    if (records := count(counts.get("records_in"))) is None:
+        return []
+    drops = [
+        drop(n, key.removesuffix("_removed").replace("_", " "))
+        for key, n in counts.items()
+        if key.endswith("_removed") and n
+    ]
+    out = count(counts.get("records_out"))
+    ends = [step(left, out, drops)] if drops and out is not None else []
+    return [step(came, records), *ends]
+
+
 def _variants(results: Results, passing: pd.DataFrame | None, called: int | None):
-    gather = results.json("calls/gather.json")
-    steps = []
-    if (records := count(gather.get("records_in"))) is not None:
-        steps.append(step("records called", records))
-        drops = [
-            drop(n, key.removesuffix("_removed").replace("_", " "))
-            for key, n in gather.items()
-            if key.endswith("_removed") and n
-        ]
-        if drops and (out := count(gather.get("records_out"))) is not None:
-            steps.append(step("gathered", out, drops))
+    steps = [
+        *_calls(results.json("calls/gather.json"), "records called", "gathered"),
+        *_calls(results.json("calls/merge.json"), "records of all files", "merged"),
+    ]
     if called is not None:
         steps.append(step("annotated", called))
     if passing is not None:

@@ -23,6 +23,7 @@ MAKERS = {
     "qc/samples": "genopheno verdicts",
     "qc/": "genopheno read-qc",
     "crams/": "genopheno mark-duplicates",
+    "calls/merge": "genopheno merge-calls",
     "calls/": "genopheno gather",
     "annotated/": "genopheno annotate",
     "phenotypes/": "genopheno phenotypes",
