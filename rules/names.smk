@@ -1,4 +1,5 @@
 # What the rules are about: settings, units, samples and traits, read once when Snakemake starts.
+import re
 from functools import cache
 from pathlib import Path
 
@@ -45,6 +46,11 @@ _aligned = {
 ALIGNED = {sample: unit.file for sample, unit in _aligned.items()}
 GVCFS = {unit.sample: unit.file for unit in _units if unit.entry == "gvcf"}
 VCFS = {unit.sample: unit.file for unit in _units if unit.entry == "vcf"}
+if GVCFS and SETTINGS.calling.strategy == "joint":
+    raise WorkflowError(
+        f"The sheet hands in gVCFs ({', '.join(list(GVCFS)[:5])}), which only strategy gvcf"
+        " can combine. Set calling.strategy: gvcf, or give their reads."
+    )
 CRAM_SAMPLES = [sample for sample in SAMPLES if sample not in GVCFS and sample not in VCFS]
 # Samples of which the truth is known, and the truth set of each.
 CONTROLS = {unit.sample: unit.control for unit in _units if unit.control}
@@ -78,6 +84,11 @@ CALLS_REPORT = "results/calls/merge.json" if ENTRIES else "results/calls/gather.
 TARGETS = ["results/reference/targets.bed"] if SETTINGS.reference.targets else []
 SEX_OF = {unit.sample: unit.sex for unit in _units}
 PLOIDY = {sex: f"results/reference/ploidy/{sex}.bed" for sex in ("female", "male", "unknown")}
+
+
+def one_of(samples):
+    """A wildcard constraint: one of these, or nothing at all where there are none."""
+    return "|".join(map(re.escape, samples)) or "(?!)"
 
 
 @cache

@@ -182,6 +182,15 @@ database_fields | string  |   | JSON object of the fields taken from site databa
 """,
 )
 
+CHARR = _table(
+    "controlled",
+    """
+sample  | string  |       | sequenced library pool
+charr   | float64 |       | contamination as CHARR: mean over n_sites of the share of reference reads among homozygous alternate SNPs, divided by the frequency of the reference allele; missing: no site
+n_sites | int32   | sites | homozygous alternate calls it is made of
+""",
+)
+
 COHORT_SAMPLES = _table(
     "controlled",
     """
@@ -340,6 +349,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "identity_measures": IDENTITY_MEASURES,
     "identity_pairs": IDENTITY_PAIRS,
     "sites": SITES,
+    "charr": CHARR,
     "cohort_samples": COHORT_SAMPLES,
     "cohort_variants": COHORT_VARIANTS,
     "components": COMPONENTS,

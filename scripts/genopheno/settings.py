@@ -99,6 +99,11 @@ class CallerFilters(Section):
 
 
 class Calling(Section):
+    strategy: Literal["joint", "gvcf"] = "joint"
+    """joint: all samples are called together, anew with every batch. gvcf: each sample is called
+    once, and a cohort grows by combining (docs/cohorts.md); gVCFs can be handed in as well."""
+    gvcf_caller: Literal["bcftools", "gatk", "deepvariant"] = "bcftools"
+    """Strategy gvcf: what calls a sample. gatk: HaplotypeCaller. deepvariant: by container."""
     caller: Literal["bcftools", "freebayes"] = "bcftools"
     """Caller of all samples together. freebayes is slower, and finds less at a few reads a
     person."""

@@ -7,8 +7,72 @@ from typing import Annotated
 
 import typer
 
-from genopheno.cli.app import STAGES, InFile, Memory, Threads, app, limit_threads
+from genopheno.cli.app import (
+    PROJECT,
+    READS,
+    STAGES,
+    ConfigFile,
+    Directory,
+    InFile,
+    Memory,
+    Threads,
+    app,
+    limit_threads,
+    samples_of_sheet,
+)
 from genopheno.problems import StageError
+
+
+@app.command(rich_help_panel=STAGES)
+def combine(
+    samples: Annotated[Path, typer.Option(exists=True, help="Sample sheet.")],
+    gvcf_dir: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    fai: Annotated[Path, InFile],
+    store: Annotated[Path, typer.Option(help="Folder of the store; made if it is not there.")],
+    output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
+    charr: Annotated[Path, typer.Option(help="Table of contamination to write (Parquet).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+    build: Annotated[str, typer.Option(help="Name of the genome build.")] = "unnamed",
+    threads: Threads = 1,
+    memory: Memory = 4000,
+) -> None:
+    """Add new samples' gVCFs to the store (Hail VDS), take out gone ones, write the matrix."""
+    from genopheno.cohort.combine import combine as stage
+
+    names = samples_of_sheet(samples, *READS, "gvcf")
+    stage(
+        {sample: gvcf_dir / f"{sample}.g.vcf.gz" for sample in names},
+        store_dir=store,
+        fai=fai,
+        build=build,
+        out_bcf=output,
+        charr=charr,
+        report=report,
+        threads=threads,
+        memory_mb=memory,
+    )
+
+
+@app.command(rich_help_panel=PROJECT)
+def withdraw(
+    samples: Annotated[list[str], typer.Argument(metavar="SAMPLE...", help="Who leaves.")],
+    directory: Directory = Path(),
+    config: ConfigFile = Path("config/config.yaml"),
+    threads: Threads = 1,
+    memory: Memory = 4000,
+) -> None:
+    """Take samples out of the store of gVCFs, and list what else names them."""
+    from genopheno.cohort.withdraw import traces
+    from genopheno.cohort.withdraw import withdraw as stage
+    from genopheno.settings import load
+
+    settings = load(directory / config)
+    left = stage(directory / "results/gvcfs/store", samples, threads=threads, memory_mb=memory)
+    print(f"Taken out of the store: {', '.join(samples)}; {left} samples are left in it.")
+    sources = [directory / settings.samples, directory / settings.participants]
+    found = traces(directory / "results", sources, samples)
+    for line in found:
+        print(line)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -12,6 +12,8 @@ from genopheno.cli.app import (
     READS,
     STAGES,
     InFile,
+    Memory,
+    Threads,
     app,
     pairs,
     samples_of_sheet,
@@ -22,6 +24,17 @@ from genopheno.cli.app import (
 class Caller(StrEnum):
     bcftools = "bcftools"
     freebayes = "freebayes"
+
+
+class Calls(StrEnum):
+    bcftools = "bcftools"
+    freebayes = "freebayes"
+    gvcf = "gvcf"
+
+
+class GvcfCaller(StrEnum):
+    bcftools = "bcftools"
+    gatk = "gatk"
 
 
 @app.command(rich_help_panel=STAGES)
@@ -97,7 +110,9 @@ def gather(
     reference: Annotated[Path, InFile],
     output: Annotated[Path, typer.Option(help="BCF to write (an index beside it).")],
     report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
-    caller: Annotated[Caller, typer.Option()] = Caller.bcftools,
+    caller: Annotated[
+        Calls, typer.Option(help="Who made the calls; gvcf: combined from gVCFs.")
+    ] = Calls.bcftools,
     limits: Annotated[
         str, typer.Option(help='Thresholds of the filters (JSON), such as {"min_quality": 20}.')
     ] = '{"min_quality": 20}',
@@ -107,15 +122,66 @@ def gather(
 
     from genopheno.variants.gather import gather as stage
 
+    entries = (*READS, "gvcf") if caller == Calls.gvcf else READS
     stage(
         shards,
         reference=reference,
-        samples=samples_of_sheet(samples, *READS),
+        samples=samples_of_sheet(samples, *entries),
         out_bcf=output,
         caller=caller,
         limits=json.loads(limits),
         report=report,
     )
+
+
+@app.command(rich_help_panel=STAGES)
+def call_gvcf(
+    sample: Annotated[str, typer.Argument(help="Its name in the sheet.")],
+    cram: Annotated[Path, InFile],
+    reference: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="gVCF to write (.g.vcf.gz; an index beside it).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+    caller: Annotated[GvcfCaller, typer.Option()] = GvcfCaller.bcftools,
+    ploidy: Annotated[
+        Path | None, typer.Option(help="BED of regions with 0 or 1 copies in this sample.")
+    ] = None,
+    min_mapping_quality: Annotated[int, typer.Option()] = 20,
+    min_base_quality: Annotated[int, typer.Option()] = 13,
+    max_depth: Annotated[int, typer.Option()] = 1000,
+    threads: Threads = 1,
+    memory: Memory = 4000,
+) -> None:
+    """Call one sample at every position: its permanent gVCF."""
+    from genopheno.variants.gvcf_calling import call_gvcf as stage
+
+    stage(
+        cram,
+        sample=sample,
+        reference=reference,
+        out_gvcf=output,
+        report=report,
+        caller=caller.value,
+        ploidy_bed=ploidy,
+        min_mapping_quality=min_mapping_quality,
+        min_base_quality=min_base_quality,
+        max_depth=max_depth,
+        threads=threads,
+        memory_mb=memory,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def receive_gvcf(
+    sample: Annotated[str, typer.Argument(help="Its name in the sheet.")],
+    gvcf: Annotated[Path, InFile],
+    reference: Annotated[Path, InFile],
+    output: Annotated[Path, typer.Option(help="gVCF to write (.g.vcf.gz; an index beside it).")],
+    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
+) -> None:
+    """Bring a gVCF that was handed in into the form that can be combined, or refuse it."""
+    from genopheno.variants.gvcf import normalise
+
+    normalise(gvcf, sample=sample, reference=reference, out_gvcf=output, report=report)
 
 
 @app.command(rich_help_panel=STAGES)
