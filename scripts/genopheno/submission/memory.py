@@ -33,5 +33,6 @@ def recall(cache: Path | None) -> dict[str, Any]:
         return {}  # a cache that cannot be read costs time, not truth
 
 
-def write(cache: Path, finished: Mapping[str, Any]) -> None:
-    write_json(cache, {"format": FORMAT, "finished": finished})
+def add(cache: Path, finished: Mapping[str, Any]) -> None:
+    """Remember these too: what another sheet of the project named may be archived by now."""
+    write_json(cache, {"format": FORMAT, "finished": recall(cache) | dict(finished)})

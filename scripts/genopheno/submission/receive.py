@@ -200,7 +200,7 @@ def _entries(received: Received, results: dict, sequence: Sequence | None, reali
 def remember(received: Received) -> None:
     """Write the finished checks to the cache that was given; nothing while there are problems."""
     if received.cache is not None and not received.problems:
-        memory.write(received.cache, received.finished)
+        memory.add(received.cache, received.finished)
 
 
 def _growing(task: Task, path: str, sheet_path: str) -> Problem:
