@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from genopheno.problems import fail
 
 # Reads of the reference must not lean to a strand themselves (p above this): at the end of an
-# amplicon or of a captured exon, all do.
+# amplicon or of a captured exon, all do. Without such reads there is no judging.
 UNBIASED = 0.05
 
 
@@ -70,6 +70,6 @@ _BY_CALLER = {
     },
     "freebayes": {
         "LowMapQ": lambda value: f"INFO/MQM<{value}",
-        "StrandBias": lambda value: f"INFO/SAP>{value} && INFO/SRP<13",  # 13: p = 0.05
+        "StrandBias": lambda value: f"INFO/SAP>{value} && INFO/SRP<13 && INFO/RO>0",  # 13: p = 0.05
     },
 }
