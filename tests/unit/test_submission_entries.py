@@ -111,8 +111,8 @@ FASTA = Sequence("g.fa", "fasta", {"1": 10, "2": 20}, m5={"1": "a", "2": "b"})
     [
         ({"1": 10, "2": 20}, {}, False, None),
         ({"1": 10, "2": 20}, {"1": "a", "2": "b"}, False, None),
-        ({"2": 20, "1": 10}, {}, False, "contig-order"),
-        ({"1": 10}, {}, False, "contig-order"),
+        ({"2": 20, "1": 10}, {}, False, None),
+        ({"1": 10}, {}, False, None),
         ({"1": 10, "2": 20}, {"1": "b"}, False, "contig-sequence"),
         ({"1": 10, "2": 21}, {}, False, "contig-lengths"),
         ({"chr1": 10, "chr2": 20}, {}, False, "contig-names"),

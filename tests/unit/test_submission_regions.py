@@ -6,9 +6,10 @@ import gzip
 
 import pytest
 
+from genopheno.bed import merge
 from genopheno.files import read_json
 from genopheno.problems import StageError
-from genopheno.submission.regions import check_targets, merge, write_targets
+from genopheno.submission.regions import check_targets, write_targets
 
 LENGTHS = {"1": 1000, "2": 500, "X": 300}
 

@@ -270,8 +270,8 @@ def test_samples_are_named_or_alone(small) -> None:
     ("code", "text"),
     [
         ("bed-empty", "# nothing\n"),
-        ("bed-row", "1\t5\n"),
-        ("bed-row", "1\t7\t7\n"),
+        ("bed-record", "1\t5\n"),
+        ("bed-record", "1\t7\t7\n"),
         ("bed-outside", "1\t5\t401\n"),
         ("contig-names", "chr1\t5\t9\n"),
     ],

@@ -233,10 +233,9 @@ def reference_fault(found: Alignment, fasta: Sequence, *, realign: bool = False)
     Returns
     -------
     Fault of code ``cram-reference`` (the sequence that the CRAM was packed with, told by M5, is
-    not in the project's FASTA), ``contig-names``, ``contig-lengths``, ``contig-absent``,
-    ``contig-sequence`` (name and length agree, M5 does not) or ``contig-order`` (the header
-    lists other contigs than the reference, or in another order: reads would be looked up on
-    the wrong one).
+    not in the project's FASTA), ``contig-names``, ``contig-lengths``, ``contig-absent`` or
+    ``contig-sequence`` (name and length agree, M5 does not). The header may lack contigs of
+    the reference and have them in another order: the import brings them into the reference's.
     """
     if not found.aligned:
         return None
@@ -271,14 +270,5 @@ def reference_fault(found: Alignment, fasta: Sequence, *, realign: bool = False)
             f"{found.path}: it was aligned to another sequence of contigs {some(other)} (same "
             f"length, other M5) than that of the reference {fasta.path}",
             ALIGN_AGAIN,
-        )
-    theirs, ours = list(found.contigs), list(fasta.contigs)
-    if theirs != ours:
-        return Fault(
-            "contig-order",
-            f"{found.path}: its header lists {len(theirs)} contigs, {some(theirs)}; the reference "
-            f"{fasta.path} has {len(ours)}, {some(ours)}",
-            "Bring it into the reference's order (picard ReorderSam), or align it again "
-            "(reads.realign: true)",
         )
     return None

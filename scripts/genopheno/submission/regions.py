@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
+from genopheno import bed
+from genopheno.bed import Region
 from genopheno.files import write_json, write_text
 from genopheno.problems import Problem, Problems
 from genopheno.submission.contigs import other_spelling
 from genopheno.submission.names import file_fault
-
-Region = tuple[str, int, int]  # contig, start, end: 0-based and half-open
-HEADS = ("#", "track", "browser")  # lines of a BED that are no regions
-SHOWN = 20  # problems of one kind that are listed
 
 
 def check_targets(
@@ -37,59 +34,20 @@ def check_targets(
     fault = file_fault(path)
     if fault and fault[0] != "empty-file":
         return [], [Problem(fault[0], str(path), None, "reference.targets", *fault[1:])], []
-    problems = Problems()
-    regions = []
-    for row, line in enumerate(_lines(Path(path)), start=1):
-        if not line.strip() or line.startswith(HEADS):
-            continue
-        cells = line.split("\t") if "\t" in line else line.split()
-        try:
-            contig, start, end = cells[0], int(cells[1]), int(cells[2])
-        except (IndexError, ValueError):
-            start, end, contig = 0, 0, ""
-        if not 0 <= start < end:
-            problems.add(
-                "bed-record",
-                path,
-                f"{line[:60]!r} is not contig, start and end with 0 <= start < end",
-                "Give BED: columns between tabs, the start counted from 0",
-                row=row,
-            )
-        elif contig not in lengths:
-            problems.items.append(_strange(path, row, contig, lengths))
-        elif end > lengths[contig]:
-            problems.add(
-                "bed-outside",
-                path,
-                f"{contig}:{start}-{end} ends beyond the contig, which has {lengths[contig]} bp "
-                "in the reference",
-                "Use targets of the same genome build as the reference",
-                row=row,
-            )
-        else:
-            regions.append((contig, start, end))
-    if not regions and not problems:
-        problems.add(
-            "bed-empty",
-            path,
-            "it holds no region",
-            "Give the targets of the kit, or leave reference.targets out to call everywhere",
-        )
-    order = {contig: i for i, contig in enumerate(lengths)}
-    regions.sort(key=lambda region: (order[region[0]], region[1:]))
-    merged = merge(regions)
+    regions, elsewhere, problems = bed.read(
+        path,
+        lengths,
+        mend_empty="Give the targets of the kit, or leave reference.targets out to call everywhere",
+    )
+    problems.extend(_strange(path, row, contig, lengths) for row, contig in elsewhere)
+    problems.items.sort(key=lambda problem: problem.row or 0)
+    merged = bed.merge(regions)
     notes = []
     if len(merged) < len(regions):
         notes.append(
             f"{path}: {len(regions)} targets overlap or touch and are taken as {len(merged)}"
         )
-    return merged, _shortened(problems.items), notes
-
-
-def _lines(path: Path) -> list[str]:
-    packed = path.read_bytes()
-    text = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
-    return text.decode("utf-8-sig", "replace").splitlines()
+    return merged, bed.shortened(problems), notes
 
 
 def _strange(path: str | Path, row: int, contig: str, lengths: Mapping[str, int]) -> Problem:
@@ -113,34 +71,8 @@ def _strange(path: str | Path, row: int, contig: str, lengths: Mapping[str, int]
     )
 
 
-def _shortened(problems: list[Problem]) -> list[Problem]:
-    """The first problems of each kind: a BED of another build is wrong in every line."""
-    shown: dict[str, int] = {}
-    kept = []
-    for problem in problems:
-        shown[problem.code] = shown.get(problem.code, 0) + 1
-        if shown[problem.code] <= SHOWN:
-            kept.append(problem)
-    for code, number in shown.items():
-        if number > SHOWN:
-            more = f"{number - SHOWN} more lines are wrong in the same way"
-            kept.append(Problem(code, kept[0].file, None, None, more, "See the first of them"))
-    return kept
-
-
-def merge(regions: list[Region]) -> list[Region]:
-    """Make regions (sorted) that overlap or touch one."""
-    merged: list[Region] = []
-    for contig, start, end in regions:
-        if merged and merged[-1][0] == contig and start <= merged[-1][2]:
-            merged[-1] = (contig, merged[-1][1], max(end, merged[-1][2]))
-        else:
-            merged.append((contig, start, end))
-    return merged
-
-
 def write_targets(
-    bed: Path, lengths: Mapping[str, int], out_bed: Path, report: Path, *, padding: int = 0
+    targets: Path, lengths: Mapping[str, int], out_bed: Path, report: Path, *, padding: int = 0
 ) -> dict[str, int]:
     """Write the targets as calling takes them: checked, padded within their contigs, merged.
 
@@ -152,9 +84,9 @@ def write_targets(
     ------
     StageError : every problem of the BED.
     """
-    regions, problems, _ = check_targets(bed, lengths)
+    regions, problems, _ = check_targets(targets, lengths)
     Problems(problems).raise_if_any()
-    padded = merge(
+    padded = bed.merge(
         [(c, max(0, start - padding), min(lengths[c], end + padding)) for c, start, end in regions]
     )
     counts = {

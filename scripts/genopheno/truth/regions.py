@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from genopheno.problems import Problem, Problems
+from genopheno import bed
+from genopheno.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -51,54 +51,20 @@ def read_regions(path: Path, lengths: Mapping[str, int]) -> tuple[Regions, list[
     regions, and what is wrong: rows that are no interval, an interval beyond the end of its
         contig, no interval on any contig of the reference, no interval at all.
     """
-    found = Problems()
-    rows: dict[str, list[tuple[int, int]]] = {}
-    number = 0
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as handle:
-        for number, line in enumerate(handle, 1):
-            if not line.strip() or line.startswith(("#", "track", "browser")):
-                continue
-            cells = line.split()
-            if len(cells) < 3 or not (cells[1].isdecimal() and cells[2].isdecimal()):
-                what, mend = f"{line.strip()[:60]!r} is no interval", "contig, start and end"
-                found.add("bed-row", path, what, f"Give {mend} between tabs", row=number)
-                break
-            contig, start, end = cells[0], int(cells[1]), int(cells[2])
-            if start >= end or end > lengths.get(contig, end):
-                found.add(
-                    "bed-outside" if start < end else "bed-row",
-                    path,
-                    f"{contig}:{start}-{end} ends beyond the contig, which has "
-                    f"{lengths[contig]} bp in the reference"
-                    if start < end
-                    else f"{contig}:{start}-{end} has no bases",
-                    "Give regions of the same genome build, 0-based, start before end",
-                    row=number,
-                )
-                break
-            rows.setdefault(contig, []).append((start, end))
-    if not rows and not found:
-        found.add("bed-empty", path, "it has no interval", "Give the confident regions as BED")
-    known = {contig: merge(rows[contig]) for contig in lengths if contig in rows}
-    if rows and not known and not found:
+    inside, elsewhere, found = bed.read(
+        path, lengths, mend_empty="Give the confident regions as BED"
+    )
+    if elsewhere and not (inside or found):
+        theirs = list(dict.fromkeys(contig for _, contig in elsewhere))
         found.add(
             "contig-names",
             path,
-            f"its contigs ({', '.join(list(rows)[:5])}) are none of the reference's "
+            f"its contigs ({', '.join(theirs[:5])}) are none of the reference's "
             f"({', '.join(list(lengths)[:5])})",
             "Give regions with the contig names of the reference (with or without 'chr')",
         )
-    return Regions(known), list(found)
-
-
-def merge(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Sort intervals and join those that overlap or meet."""
-    joined: list[list[int]] = []
-    for start, end in sorted(rows):
-        if joined and start <= joined[-1][1]:
-            joined[-1][1] = max(joined[-1][1], end)
-        else:
-            joined.append([start, end])
-    table = np.array(joined, dtype=np.int64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
+    merged: dict[str, list[tuple[int, int]]] = {}
+    for contig, start, end in bed.merge(inside):
+        merged.setdefault(contig, []).append((start, end))
+    tables = {contig: np.array(pairs, dtype=np.int64) for contig, pairs in merged.items()}
+    return Regions({c: (t[:, 0], t[:, 1]) for c, t in tables.items()}), bed.shortened(found)

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from genopheno import bed
+from genopheno.bed import Region
 from genopheno.files import write_text
 from genopheno.problems import fail
-
-Region = tuple[str, int, int]  # contig, start, end: 0-based and half-open
 
 GAP = re.compile("[Nn]{1000,}")
 
@@ -25,9 +25,8 @@ def contig_lengths(fai: Path) -> dict[str, int]:
 
 
 def read_bed(path: Path) -> list[Region]:
-    """Regions of a BED file of our own: (contig, start, end), 0-based and half-open."""
-    rows = (line.split("\t") for line in path.read_text().splitlines() if line.strip())
-    return [(row[0], int(row[1]), int(row[2])) for row in rows]
+    """Regions of a BED file of our own, as they stand in it."""
+    return [region for _, _, region in bed.rows(path) if region]
 
 
 def sequenced(fasta: Path) -> list[Region]:
