@@ -107,7 +107,7 @@ def test_only_the_chosen_aligner_is_indexed_and_realigning_aligns_all(project: P
         progress.read(line)
     assert progress.total["align"] == progress.total["mark_duplicates"] == 2
     assert progress.total["aligner_index"] == 1
-    assert "genome.fa.sr.mmi" in plan and "import_alignment" not in progress.total
+    assert "genome.fa.snap/GenomeIndex" in plan and "import_alignment" not in progress.total
 
 
 def test_faults_of_alignments_name_the_file(project: Path, tmp_path: Path) -> None:
