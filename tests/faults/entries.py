@@ -212,7 +212,7 @@ def sound_entries(project: Entries) -> list[str]:
     deep = project.gvcf("deep", "S09", signature=DEEPVARIANT, symbol="<*>")
     project.enter("S09", gvcf=deep)
     many = project.vcf("many", ("x", "S10", "S11"))
-    project.enter("S10", vcf=many, control="giab")
+    project.enter("S10", vcf=many)
     project.enter("S11", vcf=f"calls/../{many}")
     bcf = project.folder / "calls/one.bcf"
     run("bcftools", "view", "-Ob", "-o", bcf, project.folder / project.vcf("one", ("S12",)))
