@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,8 +38,33 @@ def genopheno() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """(project folder, what was printed) of `genopheno demo` in an empty folder."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", out, ROOT]
+    subprocess.run(build, check=True)
+    return next(out.glob("genopheno-*.whl"))
+
+
+@pytest.fixture(scope="session")
+def demo(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """(project folder, what was printed) of `genopheno demo` in an empty folder.
+
+    It is the wheel's, installed in an environment of its own and run far from the checkout.
+    """
+    home = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", home / "env"], check=True)
+    bin_ = home / "env/bin"
+    subprocess.run([bin_ / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
     folder = tmp_path_factory.mktemp("demo")
-    said = command("genopheno", "demo", cwd=folder)
+    ours = str(Path(sys.executable).parent)
+    system = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p != ours)
+    said = subprocess.run(
+        [bin_ / "genopheno", "demo"],
+        cwd=folder,
+        env={"PATH": system, "HOME": os.environ.get("HOME", str(home))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert said.returncode == 0, said.stdout[-6000:]
     return folder / "genopheno-demo", said.stdout

@@ -187,9 +187,10 @@ def test_every_entry_gives_the_same_genotypes(together) -> None:
     # A VCF of variants alone knows nothing of other places.
     called = {variant: value for variant, value in found["vcf"].items() if value >= 0}
     assert len(called) > 90
-    # It was called alone, which may weigh one doubtful genotype otherwise than all together.
+    # It was called alone, and the others seven times over: doubtful ones come out otherwise.
     assert sum(pairs[variant] != value for variant, value in called.items()) <= 1
-    assert {v for v, dosage in pairs.items() if dosage > 0} <= set(called)
+    carried = {variant for variant, value in pairs.items() if value > 0}
+    assert len(carried & set(called)) >= 0.93 * len(carried)
     # Half the reads, each by itself: nearly the same.
     single = {variant: value for variant, value in found["single"].items() if value >= 0}
     assert len(single) > 0.9 * len(pairs)

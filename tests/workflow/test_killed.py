@@ -77,7 +77,7 @@ def content(project: Path) -> dict[str, object]:
 
 def test_a_run_killed_in_three_stages_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     calm = tmp_path / "calm"
-    simulate(calm, people=60, coverage=6.0)
+    simulate(calm, people=28, coverage=6.0)
     killed = Path(shutil.copytree(calm, tmp_path / "killed"))
     finish(calm)
     for pattern in STAGES:
