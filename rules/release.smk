@@ -46,7 +46,6 @@ rule matrices:
 
 rule multiqc:
     input:
-        config=workflow.source_path("../workflow/multiqc.yaml"),
         calls="results/qc/cohort.stats",
         fastp=[f"results/reads/{unit.sample}/{unit.unit}.fastp.json" for unit in UNITS.values()],
         stats=expand("results/qc/{sample}/{sample}.stats", sample=CRAM_SAMPLES),
@@ -68,9 +67,7 @@ rule multiqc:
     params:
         folders=["results/qc", *(["results/reads"] if UNITS else [])],
     shell:
-        "multiqc {params.folders} --config {input.config} --outdir results/report"
-        " --filename multiqc.html"
-        " --title 'Reads and samples' --no-data-dir --force --no-version-check > {log} 2>&1"
+        "genopheno multiqc {params.folders} --output {output} > {log} 2>&1"
 
 
 rule report:

@@ -36,6 +36,28 @@ def matrices(
 
 
 @app.command(rich_help_panel=STAGES)
+def multiqc(
+    folders: Annotated[list[Path], typer.Argument(exists=True, file_okay=False)],
+    output: Annotated[Path, typer.Option(help="HTML to write.")],
+) -> None:
+    """Show reads, samples and calls through MultiQC, verdicts first."""
+    from genopheno.files import writing
+    from genopheno.project import pipeline
+    from genopheno.tools import run
+
+    # A path of the package among the rule's inputs would make every other installation redo it.
+    config = pipeline() / "workflow/multiqc.yaml"
+    with writing(output) as beside:
+        run(
+            [
+                *("multiqc", *folders, "--config", config, "--title", "Reads and samples"),
+                *("--outdir", beside.parent, "--filename", beside.name),
+                *("--no-data-dir", "--force", "--no-version-check"),
+            ]
+        )
+
+
+@app.command(rich_help_panel=STAGES)
 def report(
     results: Annotated[Path, typer.Option(exists=True, file_okay=False)],
     settings: Annotated[str, typer.Option(help="The configuration, as JSON.")],
