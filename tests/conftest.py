@@ -54,7 +54,9 @@ def demo(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, s
     home = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", home / "env"], check=True)
     bin_ = home / "env/bin"
-    subprocess.run([bin_ / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
+    subprocess.run(
+        [bin_ / "python", "-m", "pip", "install", "--quiet", "--no-compile", wheel], check=True
+    )
     folder = tmp_path_factory.mktemp("demo")
     ours = str(Path(sys.executable).parent)
     system = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p != ours)
