@@ -1,9 +1,10 @@
 """Accuracy of every aligner and caller on HG002, by the workflow and `genopheno benchmark`.
 
 Run: ``python tests/bench/accuracy.py [--data real|simulated] [--pairs ALIGNER:CALLER,…]
-[--depth X] [--keep FOLDER]``. One project, in which HG002 is a control, is run for each pair
-(alignments are made once per aligner), so what is measured is what a user of that
-configuration gets. real: 31x over 50 kb of GRCh37 chr20; simulated: reads over 10 Mb of GRCh38
+[--depth X] [--keep FOLDER]``. CALLER is bcftools or freebayes (samples called together), or
+gvcf-bcftools or gvcf-gatk (a gVCF per sample, combined in Hail). One project, in which HG002 is
+a control, is run for each pair (alignments are made once per aligner), so what is measured is
+what a user of that configuration gets. real: 31x over 50 kb of GRCh37 chr20; simulated: reads over 10 Mb of GRCh38
 chr20 from the benchmark's variants. Prints a table; ends with 1 where the first pair misses its
 goal (F1 of the alleles, share of wrong genotypes among those found).
 """
@@ -45,8 +46,8 @@ def real(folder: Path) -> dict[str, Path]:
     }
 
 
-def simulated(folder: Path, depth: float) -> dict[str, Path]:
-    """Files of reads simulated over 10 Mb."""
+def simulated(folder: Path, depth: float, end: int = 10_000_000) -> dict[str, Path]:
+    """Files of reads simulated over the first bases, up to `end`, of the set of 10 Mb."""
     from simulate import simulate
 
     source = DATA / "grch38_chr20_10mb"
@@ -55,7 +56,7 @@ def simulated(folder: Path, depth: float) -> dict[str, Path]:
         source / CALLS,
         folder / "simulated",
         contig="chr20",
-        end=10_000_000,
+        end=end,
         depth=depth,
         name="HG002",
     )
@@ -86,8 +87,11 @@ def configure(project: Path, files: dict[str, Path], aligner: str, caller: str) 
         "truth_sets": {"giab": {"calls": str(files["calls"]), "regions": str(files["regions"])}},
         "aligner": aligner,
     }
-    if caller != "bcftools":
-        config["calling"] = {"caller": caller}
+    config["calling"] = (
+        {"strategy": "gvcf", "gvcf_caller": caller.removeprefix("gvcf-")}
+        if caller.startswith("gvcf-")
+        else {"caller": caller}
+    )
     (project / "config/config.yaml").write_text(yaml.safe_dump(config))
     (project / "config/samples.csv").write_text(
         "sample,participant,sex,control,fastq_1,fastq_2\n"

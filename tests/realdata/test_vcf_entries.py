@@ -97,9 +97,9 @@ def names(text: str, old: str, new: str) -> str:
 
 FAULTS = {
     "contig-names": lambda text, s: re.sub(r"(?m)^20\t", "chr20\t", text),
-    "vcf-sample-twice": lambda text, s: names(text, s[1], s[0]),
-    "vcf-sample-absent": lambda text, s: names(text, s[2], "somebody"),
-    "vcf-no-genotypes": lambda text, s: text.replace("FORMAT=<ID=GT,", "FORMAT=<ID=XT,"),
+    "vcf-duplicate-samples": lambda text, s: names(text, s[1], s[0]),
+    "sample-not-in-vcf": lambda text, s: names(text, s[2], "somebody"),
+    "vcf-without-gt": lambda text, s: text.replace("FORMAT=<ID=GT,", "FORMAT=<ID=XT,"),
     "contig-lengths": lambda text, s: text.replace(
         "#CHROM", "##contig=<ID=20,length=63025520>\n#CHROM"
     ),
@@ -124,7 +124,7 @@ def test_calls_of_another_reference_are_counted_and_refused(hail, tmp_path):
     first = next(iter(cyvcf2.VCF(str(vcf)))).POS - 1
     other = bases[:first] + ("A" if bases[first] != "A" else "C") + bases[first + 1 :]
     changed = fasta(tmp_path / "other.fa", {name[1:]: other})
-    with pytest.raises(StageError, match=r"ref-differs.*in 1 of 346 records REF is not"):
+    with pytest.raises(StageError, match=r"reference-differs.*in 1 of 346 records REF is not"):
         receive(vcf, changed, samples, tmp_path)
 
 
@@ -144,7 +144,7 @@ def test_an_index_older_than_its_file_is_noticed(hail, tmp_path):
     assert receive(copy, reference, samples, tmp_path)[1]["records_out"] == 346
     index = Path(f"{copy}.tbi")
     os.utime(index, ns=(0, copy.stat().st_mtime_ns - 10**9))
-    with pytest.raises(StageError, match=r"index-older: .*copy.vcf.gz.tbi"):
+    with pytest.raises(StageError, match=r"index-old: .*copy.vcf.gz.tbi"):
         receive(copy, reference, samples, tmp_path)
 
 

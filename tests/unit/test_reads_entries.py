@@ -312,7 +312,7 @@ def test_several_samples_in_one_file_are_refused(ours, genome, tmp_path):
     header = run(["samtools", "view", "-H", "--no-PG", ours]) + "@RG\tID:x\tSM:somebody\n"
     (tmp_path / "h.sam").write_text(header)
     run(["samtools", "reheader", tmp_path / "h.sam", ours], stdout=tmp_path / "two.cram")
-    with pytest.raises(StageError, match=r"alignment-of-several-samples.*s1, somebody"):
+    with pytest.raises(StageError, match=r"alignment-samples.*s1, somebody"):
         taken(tmp_path / "two.cram", genome, tmp_path / "out")
 
 

@@ -200,7 +200,7 @@ def receive_vcf(
     units = [u for u in units_of_sheet(samples) if u.entry == "vcf"]
     wanted = [u.sample for u in units if Path(u.file).resolve() == here]
     if not wanted:
-        raise fail("vcf-sample-absent", vcf, f"{samples} does not name it", "Name it there")
+        raise fail("sample-not-in-vcf", vcf, f"{samples} does not name it", "Name it there")
     stage(vcf, samples=wanted, reference=reference, out_bcf=output, report=report)
 
 

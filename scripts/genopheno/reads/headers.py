@@ -101,7 +101,7 @@ def with_sample(header: Sequence[str], sample: str, read_group: str, file: Path)
     names = samples_of(header)
     if len(names) > 1:
         raise fail(
-            "alignment-of-several-samples",
+            "alignment-samples",
             file,
             f"its read groups are of {len(names)} samples: {', '.join(names[:SHOWN])}",
             "Give each sample a file of its own (samtools split)",

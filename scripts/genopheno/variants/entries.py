@@ -60,9 +60,9 @@ def receive_vcf(
 
     Raises
     ------
-    StageError : ``vcf-unreadable``, ``vcf-sample-twice``, ``vcf-sample-absent``,
-        ``vcf-no-genotypes``, ``vcf-is-gvcf``, ``contig-names``, ``contig-lengths``,
-        ``ref-differs``, ``index-older``, ``records-none``.
+    StageError : ``vcf-unreadable``, ``vcf-duplicate-samples``, ``sample-not-in-vcf``,
+        ``vcf-without-gt``, ``vcf-is-gvcf``, ``contig-names``, ``contig-lengths``,
+        ``reference-differs``, ``index-old``, ``records-none``.
     """
     lengths = contig_lengths(Path(f"{reference}.fai"))
     names = check_header(vcf, samples, lengths)
@@ -94,7 +94,7 @@ def receive_vcf(
         written = assert_records(Path(f"{out}##idx##{csi}"), name=vcf)
         assert_samples(out, samples, name=out_bcf)
         if not _number(out, 'N_PASS(GT!="mis")>0'):
-            raise fail("vcf-no-genotypes", vcf, "no genotype of these samples is called", NEEDS)
+            raise fail("vcf-without-gt", vcf, "no genotype of these samples is called", NEEDS)
         counts = {
             "samples_in": names,
             "samples_out": len(samples),
@@ -124,17 +124,17 @@ def check_header(vcf: Path, samples: Sequence[str], lengths: Mapping[str, int]) 
     twice = sorted(name for name, number in Counter(names).items() if number > 1)
     absent = [name for name in samples if name not in names]
     if not names or not any(line.startswith("##FORMAT=<ID=GT,") for line in lines):
-        wrong("vcf-no-genotypes", "it has no genotypes (no samples, or no FORMAT/GT)", NEEDS)
+        wrong("vcf-without-gt", "it has no genotypes (no samples, or no FORMAT/GT)", NEEDS)
     if twice:
         wrong(
-            "vcf-sample-twice",
+            "vcf-duplicate-samples",
             f"{len(twice)} of its samples are in it twice: {', '.join(twice[:20])}",
             "Give each column its own name (bcftools reheader -s), after finding out which is "
             "which",
         )
     if absent and names:
         wrong(
-            "vcf-sample-absent",
+            "sample-not-in-vcf",
             f"the sheet names {', '.join(absent[:20])}, but its samples are "
             f"{', '.join(names[:20])}{' …' if len(names) > 20 else ''}",
             "Write the sample in the sheet as the VCF has it, or rename it in the VCF "
@@ -186,13 +186,13 @@ def check_index(vcf: Path) -> None:
 
     Raises
     ------
-    StageError : ``index-older``.
+    StageError : ``index-old``.
     """
     for ending in (".tbi", ".csi"):
         index = Path(f"{vcf}{ending}")
         if index.is_file() and index.stat().st_mtime_ns < vcf.stat().st_mtime_ns:
             raise fail(
-                "index-older",
+                "index-old",
                 index,
                 f"it is older than {vcf}: the file was replaced, or is not yet whole",
                 f"Make sure of the file, then index it anew: bcftools index -f {vcf}",
@@ -253,7 +253,7 @@ def _check_contigs(vcf: Path, per_contig: Mapping[str, int], lengths: Mapping[st
 def _check_reference(vcf: Path, records: int, agreeing: int, reference: Path) -> None:
     if agreeing < records:
         raise fail(
-            "ref-differs",
+            "reference-differs",
             vcf,
             f"in {records - agreeing} of {records} records REF is not what {reference} has: "
             "another genome build",

@@ -147,7 +147,7 @@ class _Body:
             last = record.end or record.pos + len(record.ref) - 1
             if last > self.lengths[contig] or not self.bases.fits(record):
                 raise fail(
-                    "gvcf-other-reference",
+                    "reference-differs",
                     self.gvcf,
                     f"{self.place} has REF {record.ref[:20]} and ends at {last}; the reference"
                     f" has {self.bases.around(record)[:20] or 'no base'} there",
@@ -234,7 +234,7 @@ def _check_contigs(gvcf: Path, found: dict[str, int | None], lengths: dict[str, 
     other = [n for n, length in found.items() if length and lengths.get(n, length) != length]
     if other:
         raise fail(
-            "gvcf-other-reference",
+            "reference-differs",
             gvcf,
             f"{len(other)} contigs have another length than in the reference, as {other[0]}: "
             f"{found[other[0]]} and {lengths[other[0]]}",
@@ -245,7 +245,7 @@ def _check_contigs(gvcf: Path, found: dict[str, int | None], lengths: dict[str, 
         twin = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
         how = f" (it has {twin})" if twin in lengths else ""
         raise fail(
-            "gvcf-contigs",
+            "contig-names",
             gvcf,
             f"contig {name} is not in the reference{how}",
             "Give a gVCF and a reference with the same contig names, with chr or without",
