@@ -4,9 +4,9 @@ Run: ``python tests/bench/accuracy.py [--data real|simulated] [--pairs ALIGNER:C
 [--depth X] [--keep FOLDER]``. CALLER is bcftools or freebayes (samples called together), or
 gvcf-bcftools or gvcf-gatk (a gVCF per sample, combined in Hail). One project, in which HG002 is
 a control, is run for each pair (alignments are made once per aligner), so what is measured is
-what a user of that configuration gets. real: 31x over 50 kb of GRCh37 chr20; simulated: reads over 10 Mb of GRCh38
-chr20 from the benchmark's variants. Prints a table; ends with 1 where the first pair misses its
-goal (F1 of the alleles, share of wrong genotypes among those found).
+what a user of that configuration gets. real: 31x over 50 kb of GRCh37 chr20; simulated: reads
+over 10 Mb of GRCh38 chr20 from the benchmark's variants. Prints a table; ends with 1 where the
+first pair misses its goal (F1 of the alleles, share of wrong genotypes among those found).
 """
 
 from __future__ import annotations
