@@ -41,8 +41,8 @@ docs: $(VENV)/.dev ## rewrite what is printed from the code
 tools: ## install what is missing of the system's tools
 	sh envs/install-tools.sh
 
-clean: ## remove environment and demo
-	rm -rf $(VENV) .tools .tools-test genopheno-demo
+clean: ## remove environment, demo and what was fetched for tests
+	rm -rf $(VENV) .gatk .tools .tools-test genopheno-demo
 
 # Each of these leaves a stamp, so that running again costs nothing.
 .tools: envs/install-tools.sh envs/tools.yaml
