@@ -49,7 +49,7 @@ clean: ## remove environment, demo and what was fetched for tests
 	sh envs/install-tools.sh
 	@touch $@
 
-.tools-test: .tools
+.tools-test: .tools envs/gatk/pom.xml
 	sh envs/install-tools.sh --tests
 	@touch $@
 
