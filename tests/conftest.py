@@ -29,6 +29,20 @@ def data() -> Callable[[str], Path]:
     return folder
 
 
+@pytest.fixture
+def gatk(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How GATK is started; ``make test`` fetches it into .gatk. Skipped where it is absent."""
+    from genopheno.problems import StageError
+    from genopheno.variants import gvcf_calling
+
+    if "GENOPHENO_GATK" not in os.environ:
+        monkeypatch.setenv("GENOPHENO_GATK", str(ROOT / ".gatk"))
+    try:
+        return gvcf_calling.gatk(memory_mb=1000)
+    except StageError:
+        pytest.skip("GATK is absent: neither gatk on PATH nor jars in GENOPHENO_GATK or .gatk")
+
+
 @pytest.fixture(scope="session")
 def genopheno() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*words: str | Path, cwd: Path, check: bool = True):

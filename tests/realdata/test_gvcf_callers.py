@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,6 @@ from tests.workflow.commands import command
 from .truth import alleles, f1, plain_reference
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
-GATK = Path(os.environ.get("GENOPHENO_GATK", ROOT / ".gatk"))
 
 
 def aligned(reads: tuple[Path, Path], reference: Path, sample: str, folder: Path) -> Path:
@@ -105,14 +101,6 @@ def tiny(data, tmp_path_factory):
     reference = plain_reference(source / "ref/q.fa.gz", folder)
     reads = tuple(source / f"fastq/NA12878_R{i}.fastq.gz" for i in (1, 2))
     return reference, aligned(reads, reference, "NA12878", folder), source
-
-
-@pytest.fixture
-def gatk(monkeypatch):
-    if not shutil.which("gatk"):
-        if not any(GATK.glob("gatk-[0-9]*.jar")):
-            pytest.skip("GATK is absent: neither gatk on PATH nor jars in GENOPHENO_GATK or .gatk")
-        monkeypatch.setenv("GENOPHENO_GATK", str(GATK))
 
 
 def test_haplotypecaller_and_bcftools_in_one_cohort(tiny, gatk, tmp_path):

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from genopheno.tools import run
 from genopheno.truth.benchmark import benchmark
 
 CALLS, REGIONS = "HG002_giab_v4.2.1.vcf.gz", "HG002_giab_v4.2.1.confident.bed"
-
-
-def gatk() -> list[str]:
-    """How GATK is started; the test is skipped without it."""
-    if shutil.which("gatk"):
-        return ["gatk"]
-    folder = Path(os.environ.get("GENOPHENO_GATK", "nowhere"))
-    if not any(folder.glob("gatk-*.jar")):
-        pytest.skip("GATK is not installed (command gatk, or jars in GENOPHENO_GATK)")
-    main = "org.broadinstitute.hellbender.Main"
-    return ["java", "-Xmx1g", "-cp", f"{folder}/*", main]
 
 
 def spoil(lines: list[str], rng: random.Random) -> tuple[list[str], dict[str, int]]:
@@ -48,9 +33,9 @@ def spoil(lines: list[str], rng: random.Random) -> tuple[list[str], dict[str, in
 
 
 def test_counts_by_allele_are_those_of_gatk_concordance(
-    data: Callable[[str], Path], tmp_path: Path
+    data: Callable[[str], Path], gatk: list[str], tmp_path: Path
 ) -> None:
-    command, source = gatk(), data("grch38_chr20_10mb")
+    source = data("grch38_chr20_10mb")
     fasta = tmp_path / "g.fa"
     run(["bgzip", "-dc", source / "grch38_chr20_10mb.fa.gz"], stdout=fasta)
     run(["samtools", "faidx", fasta])
@@ -73,7 +58,7 @@ def test_counts_by_allele_are_those_of_gatk_concordance(
     summary = tmp_path / "summary.tsv"
     subprocess.run(
         [
-            *(*command, "Concordance", "-R", fasta, "-L", source / REGIONS, "--summary", summary),
+            *(*gatk, "Concordance", "-R", fasta, "-L", source / REGIONS, "--summary", summary),
             *("-eval", files["calls"], "-truth", files["truth"], "--verbosity", "ERROR"),
         ],
         check=True,

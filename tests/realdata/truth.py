@@ -53,8 +53,10 @@ def plain_reference(source: Path, folder: Path) -> Path:
     return fasta
 
 
-def alleles(vcf: Path, reference: Path) -> Alleles:
+def alleles(vcf: Path, reference: Path, *, sample: str | None = None) -> Alleles:
     """Left-aligned, split alternate alleles of a VCF or BCF that PASS or have no filter.
+
+    Of one sample, or of all.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def alleles(vcf: Path, reference: Path) -> Alleles:
     carries are left out where there are genotypes.
     """
     text = run(
-        ["bcftools", "view", "-f", "PASS,.", "-Ou", vcf],
+        ["bcftools", "view", "-f", "PASS,.", *(["-s", sample] if sample else []), "-Ou", vcf],
         ["bcftools", "norm", "-f", reference, "-m", "-any", "-Ou", "-"],
         ["bcftools", "query", "-f", "%CHROM\t%POS\t%REF\t%ALT[\t%GT]\n"],
     )
