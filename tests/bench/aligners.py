@@ -35,7 +35,9 @@ from tests.realdata.truth import Score, f1, plain_reference  # noqa: E402
 from genopheno.reads.align import align  # noqa: E402
 from genopheno.reads.aligners import ALIGNERS, FAST, make_index  # noqa: E402
 from genopheno.reads.duplicates import mark_duplicates  # noqa: E402
-from genopheno.variants.calling import call, gather  # noqa: E402
+from genopheno.settings import Settings, filter_limits  # noqa: E402
+from genopheno.variants.calling import call  # noqa: E402
+from genopheno.variants.gather import gather  # noqa: E402
 from genopheno.variants.shards import write_shards  # noqa: E402
 
 DATA = Path(os.environ.get("GENOPHENO_DATA", ROOT.parent / "shared" / "data"))
@@ -125,7 +127,8 @@ def to_cram(
 
 def scores(case: Case, cram: Path, folder: Path) -> dict[str, Score]:
     """The default calls on a CRAM against the truth."""
-    beds = write_shards(Path(f"{case.reference}.fai"), 1, folder)
+    beds = write_shards(case.reference, 1, folder)
+    defaults = Settings(reference={"fasta": case.reference, "genes": case.reference})
     shard = folder / "shard.bcf"
     call([cram], reference=case.reference, regions=beds[0], out_bcf=shard)
     calls = folder / "calls.bcf"
@@ -133,7 +136,7 @@ def scores(case: Case, cram: Path, folder: Path) -> dict[str, Score]:
         [shard],
         reference=case.reference,
         out_bcf=calls,
-        min_quality=20,
+        limits=filter_limits(defaults),
         report=folder / "gather.json",
         samples=("HG002",),
     )

@@ -5,9 +5,9 @@ python tests/bench/check_reads.py [pairs of reads]
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -38,7 +38,9 @@ def make(folder: Path, n: int) -> tuple[list[Path], int]:
 
 
 def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 300_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pairs", type=int, nargs="?", default=300_000)
+    n = parser.parse_args().pairs
     with tempfile.TemporaryDirectory() as folder:
         paths, size = make(Path(folder), n)
         ours, peers = [], []
