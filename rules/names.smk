@@ -13,7 +13,7 @@ try:
     from genopheno.submission.reference import contigs
     from genopheno.submission.sheet import read_sheet
     from genopheno.variants.ploidy import sexes_differ
-    from genopheno.variants.shards import contig_lengths
+    from genopheno.fasta import contig_lengths
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}. Install the package beside Snakemake: pip install .")
 

@@ -158,7 +158,7 @@ def config_markdown() -> str:
 
 def columns_markdown() -> str:
     """Every published table and column, for the documentation."""
-    from genopheno.fields import TABLES
+    from genopheno.fields import FAMILIES, TABLES
 
     lines = [
         "# Columns",
@@ -170,7 +170,8 @@ def columns_markdown() -> str:
         lines += ["", f"## {table}", "", "| column | type | unit | tier | meaning |"]
         lines += ["|---|---|---|---|---|"]
         lines += [
-            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {f.description} |" for f in columns
+            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {f.description} |"
+            for f in (*columns, *FAMILIES.get(table, ()))
         ]
     return "\n".join(lines) + "\n"
 

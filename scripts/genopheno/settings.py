@@ -52,11 +52,36 @@ class Reference(Section):
 
 class Database(Section):
     file: Path
-    """VCF of sites (plain or bgzip); contig names must be those of the reference."""
+    """VCF, BED or table (TSV with a header; plain or gzip); contig names as in the reference."""
     fields: list[str] = []
-    """INFO fields to take, allele by allele."""
+    """INFO fields of a VCF, or columns of a BED or table, to take."""
+    match: Literal["allele", "region"] | None = None
+    """allele: the same allele after left alignment. region: the place of the variant lies in that
+    of the record. null: region for BED and tables without alleles, else allele."""
     rsid: bool = False
     """Take the ID column as the identifier of the variant (dbSNP)."""
+    source: str = ""
+    """Who publishes it; stands in the data dictionary."""
+    version: str = ""
+    """Its release; stands in the data dictionary."""
+    min_fraction: Fraction | None = 0
+    """Fraction of the alleles that must be found in it, or the run stops. 0: at least one of
+    them; null: none has to be."""
+
+
+class Annotation(Section):
+    engine: Literal["csq", "snpeff", "vep"] = "csq"
+    """Who predicts consequences: bcftools csq; SnpEff; Ensembl VEP (container or conda)."""
+
+
+class Matrices(Section):
+    formats: list[Literal["plink2", "zarr", "hail"]] = ["plink2", "zarr", "hail"]
+    """Written beside the Parquet tables and the annotated VCF: PLINK 2, VCF Zarr, Hail
+    MatrixTable. 'genopheno extract' writes any of them later, too."""
+    entry_fields: list[Literal["DP", "GQ", "DS"]] = []
+    """FORMAT fields that the genotype table takes beside the genotypes."""
+    carriers_max_frequency: Fraction = 0.01
+    """Alternate alleles up to this frequency are listed with their carriers."""
 
 
 class TruthSet(Section):
@@ -220,6 +245,8 @@ class Settings(Section):
     """Reference sequence and gene models."""
     databases: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], Database] = {}
     """Site databases by name, such as clinvar, gnomad, dbsnp."""
+    annotation: Annotation = Annotation()
+    """Consequences on genes."""
     truth_sets: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")], TruthSet] = {}
     """Truth sets by name. A sample of the sheet whose column `control` names one is compared
     with it on every run, and stays out of the cohort."""
@@ -248,6 +275,8 @@ class Settings(Section):
     """Association tests."""
     summaries: Summaries = Summaries()
     """Cohort summaries."""
+    matrices: Matrices = Matrices()
+    """What researchers download."""
 
 
 def limits(settings: Settings) -> dict[str, dict[str, float]]:

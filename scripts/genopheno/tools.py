@@ -138,3 +138,13 @@ def library_path(folder: Path) -> str:
         (folder / "libhts.so").symlink_to(library)
         places.append(str(folder.absolute()))
     return ":".join(places)
+
+
+def keep_stderr(command: Sequence[str | Path], log: Path) -> list[str | Path]:
+    """Wrap a command so that what it says on standard error is also kept in a file.
+
+    Counts of bcftools norm and csq are only said there. The words of the command reach
+    the tool as they are; a failure still says why.
+    """
+    script = '"$@" 2>"$0"; code=$?; [ $code -eq 0 ] || cat "$0" >&2; exit $code'
+    return ["sh", "-c", script, log, *command]

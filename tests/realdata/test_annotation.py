@@ -11,10 +11,10 @@ import pysam
 import pytest
 
 from genopheno import fields
+from genopheno.annotation.annotate import annotate
+from genopheno.annotation.consequences import most_severe, parse
+from genopheno.annotation.databases import prepare
 from genopheno.problems import StageError
-from genopheno.variants.annotate import annotate
-from genopheno.variants.consequences import most_severe, parse
-from genopheno.variants.databases import prepare
 from tests.unit.small_genome import query
 
 

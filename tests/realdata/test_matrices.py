@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from genopheno import fields
-from genopheno.variants.consequences import Genes
-from genopheno.variants.matrices import matrices, read_dosages
-from genopheno.variants.sites import write_sites
+from genopheno.annotation.consequences import Genes
+from genopheno.annotation.sites import write_sites
+from genopheno.matrices.build import matrices, read_dosages
 from tests.unit.small_genome import query
 
 

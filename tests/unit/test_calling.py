@@ -11,9 +11,9 @@ from genopheno.files import read_json
 from genopheno.problems import StageError
 from genopheno.tools import run
 from genopheno.variants.calling import call
-from genopheno.variants.gates import assert_records, assert_samples, count_records, samples_of
 from genopheno.variants.gather import gather
 from genopheno.variants.shards import write_shards
+from genopheno.vcf import assert_records, assert_samples, count_records, samples_of
 
 from .simulated import cram, edited, reads, reference, sequence, unit
 

@@ -22,7 +22,7 @@ def matrices(
     min_genotype_quality: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Write the annotated matrices that researchers download."""
-    from genopheno.variants.matrices import matrices as stage
+    from genopheno.matrices.build import matrices as stage
 
     stage(
         annotated_vcf=vcf,

@@ -96,7 +96,7 @@ def database(
     rsid: Annotated[bool, typer.Option(help="Take the ID column as rsid.")] = False,
 ) -> None:
     """Normalise a site database: split, left-align, check against the reference, index."""
-    from genopheno.variants.databases import prepare
+    from genopheno.annotation.databases import prepare
 
     prepare(name, vcf, reference=reference, fields=field or [], rsid=rsid, out_vcf=output)
 

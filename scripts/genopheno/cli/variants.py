@@ -230,7 +230,7 @@ def annotate(
     ] = None,
 ) -> None:
     """Consequences on genes (bcftools csq) and fields of site databases."""
-    from genopheno.variants.annotate import annotate as stage
+    from genopheno.annotation.annotate import annotate as stage
 
     stage(
         calls,

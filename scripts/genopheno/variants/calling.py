@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from genopheno.fasta import contig_lengths
 from genopheno.files import writing
 from genopheno.problems import fail
 from genopheno.tools import run
 from genopheno.variants.callers import CALLERS, Shard
-from genopheno.variants.gates import assert_samples
 from genopheno.variants.ploidy import Copies
-from genopheno.variants.shards import contig_lengths, pad, read_bed
+from genopheno.variants.shards import pad, read_bed
+from genopheno.vcf import assert_samples
 
 # Bases around a region that are looked at as well and then left out, so that reads and indels
 # across a border are seen whole from both sides.

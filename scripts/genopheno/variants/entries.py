@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from genopheno.fasta import contig_lengths
 from genopheno.files import write_json, writing
 from genopheno.problems import Problem, StageError, fail
 from genopheno.tools import run
-from genopheno.variants.gates import assert_records, assert_samples, count_records
-from genopheno.variants.shards import contig_lengths
+from genopheno.vcf import assert_records, assert_samples, count_records
 
 FORMATS = ("GT", "AD", "DP", "GQ")
 # The contigs of the reference take the place of the file's own (which may be absent), so that

@@ -11,7 +11,7 @@ from genopheno.problems import fail
 from genopheno.tools import Command, run
 from genopheno.variants.calling import allow_open_files
 from genopheno.variants.filters import expressions
-from genopheno.variants.gates import assert_records, assert_samples, count_records, samples_of
+from genopheno.vcf import assert_records, assert_samples, count_records, samples_of
 
 
 def gather(

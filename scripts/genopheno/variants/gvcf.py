@@ -11,12 +11,12 @@ from typing import Any
 import pysam
 from isal import igzip, isal_zlib
 
+from genopheno.fasta import contig_lengths
 from genopheno.files import write_json, writing
 from genopheno.flavours import recognise
 from genopheno.problems import StageError, fail
 from genopheno.tools import run
 from genopheno.variants.gvcf_records import Unfit, parse, settle
-from genopheno.variants.shards import contig_lengths
 
 # The empty block that ends a bgzip file (SAM specification, section 4.1.2).
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")

@@ -8,10 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from genopheno.fasta import contig_lengths
 from genopheno.problems import fail
 from genopheno.tools import run
 from genopheno.variants.gvcf import normalise
-from genopheno.variants.shards import Region, contig_lengths
+from genopheno.variants.shards import Region
 
 # Depths at which a reference block of bcftools ends and another begins. Its genotype quality
 # is that of the lower bound or a little more: 3.01 Phred a read, at most 99, from 33 reads on.

@@ -11,8 +11,8 @@ from genopheno.problems import fail
 from genopheno.tools import Command, run
 from genopheno.variants.calling import allow_open_files
 from genopheno.variants.entries import FORMATS
-from genopheno.variants.gates import assert_records, assert_samples, count_records, samples_of
 from genopheno.variants.gather import count_filters
+from genopheno.vcf import assert_records, assert_samples, count_records, samples_of
 
 
 def merge_calls(

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from genopheno.fasta import contig_lengths
 from genopheno.files import write_json, write_text
 from genopheno.problems import fail
-from genopheno.variants.shards import Region, contig_lengths
+from genopheno.variants.shards import Region
 
 SEXES = ("female", "male", "unknown")
 DEFAULT = 2

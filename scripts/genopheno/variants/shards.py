@@ -18,12 +18,6 @@ from genopheno.problems import fail
 GAP = re.compile("[Nn]{1000,}")
 
 
-def contig_lengths(fai: Path) -> dict[str, int]:
-    """Contigs of a FASTA index, in order, with their lengths (bp)."""
-    rows = (line.split("\t") for line in fai.read_text().splitlines() if line)
-    return {row[0]: int(row[1]) for row in rows}
-
-
 def read_bed(path: Path) -> list[Region]:
     """Regions of a BED file of our own, as they stand in it."""
     return [region for _, _, region in bed.rows(path) if region]

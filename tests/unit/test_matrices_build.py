@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from genopheno import fields
+from genopheno.annotation.consequences import Genes
+from genopheno.annotation.sites import write_sites
+from genopheno.matrices.build import dosages, matrices, read_dosages
 from genopheno.problems import StageError
-from genopheno.variants.consequences import Genes
-from genopheno.variants.matrices import dosages, matrices, read_dosages
-from genopheno.variants.sites import write_sites
 from tests.unit.small_genome import query, write_vcf
 
 SAMPLES = ("a", "b", "c", "d")
@@ -171,7 +171,7 @@ def test_tables_beside_the_genotypes(tmp_path):
 def test_row_groups_do_not_change_the_answer(tmp_path, monkeypatch):
     run(cohort(tmp_path))
     whole = read_dosages(tmp_path / "out" / "genotypes.parquet")[2]
-    monkeypatch.setattr("genopheno.variants.matrices.CELLS", 6)  # two variants at once
+    monkeypatch.setattr("genopheno.matrices.build.CELLS", 6)  # two variants at once
     run(tmp_path)
     assert np.array_equal(read_dosages(tmp_path / "out" / "genotypes.parquet")[2], whole)
 

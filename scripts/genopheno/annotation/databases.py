@@ -17,10 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from genopheno.fasta import contig_lengths, faidx
 from genopheno.problems import fail
-from genopheno.tools import run
-from genopheno.variants.gates import count_records
-from genopheno.variants.shards import contig_lengths
+from genopheno.tools import keep_stderr, run
+from genopheno.vcf import count_records, publish, records_per_contig
 
 # A wrong build disagrees in about three of four SNVs; a few rows disagree in any database
 # (rows of patched sequence, masked regions).
@@ -154,44 +154,6 @@ def read_prepared(name: str, vcf: Path) -> Prepared:
         f"its header does not say that it was prepared as {name!r}",
         f"Run 'genopheno database {name}' on it",
     )
-
-
-def faidx(reference: Path) -> Path:
-    """Index of a FASTA; made if absent."""
-    index = Path(f"{reference}.fai")
-    if not index.is_file():
-        run(["samtools", "faidx", reference])
-    return index
-
-
-def records_per_contig(vcf: Path) -> dict[str, int]:
-    """Records of each contig that has any: from the index, or by reading the file."""
-    if any(Path(f"{vcf}{ending}").is_file() for ending in (".tbi", ".csi")):
-        lines = run(["bcftools", "index", "--stats", vcf]).splitlines()
-        return {c: int(n) for c, _, n in (line.split("\t") for line in lines)}
-    counts = run(
-        ["bcftools", "query", "-f", "%CHROM\n", vcf],
-        ["awk", '{n[$1]++} END {for (c in n) print c "\\t" n[c]}'],
-    )
-    return {c: int(n) for c, n in (line.split("\t") for line in counts.splitlines())}
-
-
-def keep_stderr(command: Sequence[str | Path], log: Path) -> list[str | Path]:
-    """Wrap a command so that what it says on standard error is also kept in a file.
-
-    Counts of bcftools norm and csq are only said there. The words of the command reach
-    the tool as they are; a failure still says why.
-    """
-    script = '"$@" 2>"$0"; code=$?; [ $code -eq 0 ] || cat "$0" >&2; exit $code'
-    return ["sh", "-c", script, log, *command]
-
-
-def publish(vcf: Path, out_vcf: Path) -> None:
-    """Give a finished ``.vcf.gz`` and its ``.tbi``, on the same file system, their names."""
-    # The index last: where it is, it is that of the file beside it, and not older than it.
-    Path(f"{out_vcf}.tbi").unlink(missing_ok=True)
-    vcf.replace(out_vcf)
-    Path(f"{vcf}.tbi").replace(f"{out_vcf}.tbi")
 
 
 def _header(vcf: Path) -> list[str]:

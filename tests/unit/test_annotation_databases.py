@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
+from genopheno.annotation.databases import prepare, read_prepared
 from genopheno.problems import StageError
-from genopheno.variants.databases import prepare, read_prepared
 from tests.unit.small_genome import CONTIGS, query, write_genome, write_vcf
 
 INFO = (

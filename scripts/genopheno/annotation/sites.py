@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from genopheno import fields
+from genopheno.annotation.consequences import RANKS, Genes, is_compound, most_severe, parse
+from genopheno.annotation.databases import Prepared
 from genopheno.files import writing
 from genopheno.problems import fail
-from genopheno.variants.consequences import RANKS, Genes, is_compound, most_severe, parse
-from genopheno.variants.databases import Prepared
+from genopheno.vcf import variant_id
 
 ROWS = 10_000  # of a row group
 
@@ -82,10 +83,6 @@ def write_sites(
         if rows:
             flush()
     return tally
-
-
-def variant_id(contig: str, position: int, reference: str, alternate: str) -> str:
-    return f"{contig}:{position}:{reference}:{alternate}"
 
 
 def _row(

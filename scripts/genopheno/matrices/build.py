@@ -18,9 +18,7 @@ from genopheno import fields
 from genopheno.files import write_json, write_text, writing
 from genopheno.problems import fail
 from genopheno.tools import run
-from genopheno.variants.databases import publish
-from genopheno.variants.gates import assert_records, assert_samples, samples_of
-from genopheno.variants.sites import variant_id
+from genopheno.vcf import assert_records, assert_samples, publish, samples_of, variant_id
 
 if TYPE_CHECKING:
     import pandas as pd

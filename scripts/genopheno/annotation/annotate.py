@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genopheno.annotation.consequences import Genes, read_genes
+from genopheno.annotation.databases import Prepared, read_prepared
+from genopheno.annotation.sites import Tally, write_sites
+from genopheno.fasta import contig_lengths, faidx
 from genopheno.files import write_json
 from genopheno.problems import fail
-from genopheno.tools import run, version
-from genopheno.variants.consequences import Genes, read_genes
-from genopheno.variants.databases import Prepared, faidx, keep_stderr, publish, read_prepared
-from genopheno.variants.gates import assert_records
-from genopheno.variants.shards import contig_lengths
-from genopheno.variants.sites import Tally, write_sites
+from genopheno.tools import keep_stderr, run, version
+from genopheno.vcf import assert_records, publish
 
 # bcftools names at most this many consequences of a haplotype in FORMAT (15 by default).
 MAX_CONSEQUENCES = 64

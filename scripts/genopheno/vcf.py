@@ -1,4 +1,4 @@
-"""Gates: how many records and which samples a variant file holds, from its index and header."""
+"""VCF and BCF files: what index and header say of them, gates on it, names, publication."""
 
 from __future__ import annotations
 
@@ -72,3 +72,27 @@ def assert_samples(path: Path, expected: Sequence[str], *, name: Path | None = N
         f"{', '.join(missing[:20]) or 'none'}; not expected: {', '.join(strange[:20]) or 'none'}",
         "Delete the CRAMs of these samples and run again; read-group SM must be the sample",
     )
+
+
+def records_per_contig(vcf: Path) -> dict[str, int]:
+    """Records of each contig that has any: from the index, or by reading the file."""
+    if any(Path(f"{vcf}{ending}").is_file() for ending in (".tbi", ".csi")):
+        lines = run(["bcftools", "index", "--stats", vcf]).splitlines()
+        return {c: int(n) for c, _, n in (line.split("\t") for line in lines)}
+    counts = run(
+        ["bcftools", "query", "-f", "%CHROM\n", vcf],
+        ["awk", '{n[$1]++} END {for (c in n) print c "\\t" n[c]}'],
+    )
+    return {c: int(n) for c, n in (line.split("\t") for line in counts.splitlines())}
+
+
+def publish(vcf: Path, out_vcf: Path) -> None:
+    """Give a finished ``.vcf.gz`` and its ``.tbi``, on the same file system, their names."""
+    # The index last: where it is, it is that of the file beside it, and not older than it.
+    Path(f"{out_vcf}.tbi").unlink(missing_ok=True)
+    vcf.replace(out_vcf)
+    Path(f"{vcf}.tbi").replace(f"{out_vcf}.tbi")
+
+
+def variant_id(contig: str, position: int, reference: str, alternate: str) -> str:
+    return f"{contig}:{position}:{reference}:{alternate}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genopheno.variants.consequences import (
+from genopheno.annotation.consequences import (
     CSQ_TERMS,
     IMPACTS,
     is_compound,

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from genopheno import fields
+from genopheno.annotation.annotate import annotate
+from genopheno.annotation.databases import prepare
 from genopheno.problems import StageError
-from genopheno.variants.annotate import annotate
-from genopheno.variants.databases import prepare
 from tests.unit.small_genome import (
     MINUS,
     PLUS,
