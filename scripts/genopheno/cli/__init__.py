@@ -6,6 +6,7 @@ from genopheno.cli import (  # isort: skip
     submission,
     reads,
     variants,
+    annotation,
     truth,
     samples,
     cohort,
@@ -15,6 +16,7 @@ from genopheno.cli import (  # isort: skip
 from genopheno.cli.app import app, main
 
 __all__ = [
+    "annotation",
     "app",
     "association",
     "cohort",

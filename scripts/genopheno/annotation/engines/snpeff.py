@@ -1,0 +1,248 @@
+"""SnpEff, with a database built from the project's own reference and gene models.
+
+Cingolani P et al. A program for annotating and predicting the effects of single nucleotide
+polymorphisms, SnpEff. Fly 2012;6:80-92. INFO/ANN: "Variant annotations in VCF format",
+version 1.0, 2015.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from genopheno.annotation.consequences import Consequence
+from genopheno.annotation.engines import Reader
+from genopheno.annotation.genes import Genes, read_genes
+from genopheno.files import read_json, write_json, writing
+from genopheno.problems import fail
+from genopheno.tools import Command, run, version
+
+GENOME = "project"  # name of the database within SnpEff
+CONFIG = "snpEff.config"
+COUNTS = "models.json"
+
+# The vertebrate mitochondrial code: table 2 of the NCBI, codons in the order TCAG.
+MITOCHONDRIAL = "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSS**VVVVAAAADDEEGGGG"
+MITOCHONDRIAL_STARTS = ("ATT", "ATC", "ATA", "ATG", "GTG")
+
+# Terms of SnpEff that are kinds of a term of the ranking.
+TERMS = {
+    "conservative_inframe_insertion": "inframe_insertion",
+    "disruptive_inframe_insertion": "inframe_insertion",
+    "conservative_inframe_deletion": "inframe_deletion",
+    "disruptive_inframe_deletion": "inframe_deletion",
+    "5_prime_UTR_premature_start_codon_gain_variant": "5_prime_UTR_variant",
+    "5_prime_UTR_truncation": "5_prime_UTR_variant",
+    "3_prime_UTR_truncation": "3_prime_UTR_variant",
+    "initiator_codon_variant": "start_retained_variant",
+    "non_canonical_start_codon": "start_retained_variant",
+    "intergenic_region": "intergenic_variant",
+    "conserved_intergenic_variant": "intergenic_variant",
+    "conserved_intron_variant": "intron_variant",
+}
+
+
+def build(reference: Path, genes_gff3: Path, out_dir: Path, *, memory_mb: int = 8000) -> None:
+    """Build a database for SnpEff in a folder of its own; nothing is fetched.
+
+    Parameters
+    ----------
+    reference, genes_gff3 : FASTA and Ensembl-style GFF3 (plain or gzip).
+    out_dir : gets the configuration, the database and ``models.json``; replaced as a whole.
+    memory_mb : heap of Java.
+
+    Raises
+    ------
+    StageError : SnpEff is absent, or could use no transcript.
+    """
+    _present()
+    genes = read_genes(genes_gff3)
+    with writing(out_dir) as beside:
+        data = beside / "data" / GENOME
+        data.mkdir(parents=True)
+        (beside / CONFIG).write_text(configuration(list(genes.contigs)))
+        (data / "sequences.fa").symlink_to(Path(reference).resolve())
+        with open(data / "genes.gff", "w") as out:
+            out.writelines(models(genes_gff3, genes))
+        said = beside / "build.log"
+        run(
+            [
+                *("snpEff", f"-Xmx{memory_mb}m", "build", "-gff3", "-noLog", "-nodownload"),
+                *("-noCheckCds", "-noCheckProtein", "-v", "-c", beside / CONFIG, GENOME),
+            ],
+            stdout=said,
+        )
+        for name in ("genes.gff", "sequences.fa"):
+            (data / name).unlink()
+        used = sum(bool(t.exons) for t in genes.transcripts.values())
+        if not used:
+            raise fail(
+                "genes-unused",
+                genes_gff3,
+                "no transcript of it has an exon",
+                "It needs Ensembl-style GFF3 (ID=gene:..., ID=transcript:..., Parent=, biotype=)",
+            )
+        write_json(
+            beside / COUNTS,
+            {
+                "transcripts": used,
+                "without_exon": len(genes.transcripts) - used,
+                "lines_without_parent": sum(genes.orphans.values()),
+            },
+        )
+
+
+def configuration(contigs: Sequence[str]) -> str:
+    """Configuration of SnpEff: where the database is, and the code of the mitochondrion."""
+    codons = [a + b + c for a in "TCAG" for b in "TCAG" for c in "TCAG"]
+    table = ", ".join(
+        f"{codon}/{amino_acid}{'+' if codon in MITOCHONDRIAL_STARTS else ''}"
+        for codon, amino_acid in zip(codons, MITOCHONDRIAL, strict=True)
+    )
+    mitochondria = [c for c in contigs if re.fullmatch(r"(chr)?MT?", c)]
+    return "".join(
+        f"{line}\n"
+        for line in (
+            "data.dir = ./data",
+            f"{GENOME}.genome : {GENOME}",
+            f"codon.Vertebrate_Mitochondrial : {table}",
+            *(f"{GENOME}.{c}.codonTable : Vertebrate_Mitochondrial" for c in mitochondria),
+        )
+    )
+
+
+def models(gff3: Path, genes: Genes) -> Iterator[str]:
+    """The gene models as SnpEff reads them: parents first, plain identifiers, plain types.
+
+    In a file sorted by position SnpEff meets exons before their transcript and invents a
+    gene for them; of Ensembl's types it knows only some.
+    """
+    opened = (gzip.open if Path(gff3).suffix == ".gz" else open)(gff3, "rt")
+    with opened as lines:
+        rows = [
+            cells
+            for cells in (line.rstrip("\n").split("\t") for line in lines)
+            if len(cells) >= 9 and not cells[0].startswith("#")
+        ]
+
+    def line(cells: list[str], kind: str, attributes: str) -> str:
+        return "\t".join([*cells[:2], kind, *cells[3:8], attributes]) + "\n"
+
+    yield "##gff-version 3\n"
+    for cells in rows:
+        name = re.search(r"(?:^|;)ID=gene:([^;]+)", cells[8])
+        if name:
+            biotype = re.search(r"(?:^|;)biotype=([^;]+)", cells[8])
+            yield line(
+                cells,
+                "gene",
+                f"ID={name[1]};Name={genes.symbols[name[1]]};biotype={biotype[1] if biotype else ''}",
+            )
+    for cells in rows:
+        name = re.search(r"(?:^|;)ID=transcript:([^;]+)", cells[8])
+        if name:
+            known = genes.transcripts[name[1]]
+            kind = "mRNA" if known.coding else "transcript"
+            yield line(
+                cells, kind, f"ID={name[1]};Parent={known.gene};biotype={known.biotype}"
+            )
+    for cells in rows:
+        parents = re.search(r"(?:^|;)Parent=([^;]+)", cells[8])
+        if parents and cells[2] in ("exon", "CDS"):
+            for parent in parents[1].split(","):
+                name = parent.removeprefix("transcript:")
+                if name in genes.transcripts:
+                    yield line(cells, cells[2], f"Parent={name}")
+
+
+class SnpEff:
+    """SnpEff on the sites.
+
+    Parameters
+    ----------
+    database : folder made by `build`.
+    genes : of the GFF3 that it was built from.
+    memory_mb : heap of Java.
+    """
+
+    name = "snpeff"
+    info = "ANN"
+    needs_genotypes = False
+
+    def __init__(self, database: Path, genes: Genes, *, memory_mb: int = 3000):
+        self.database, self.genes, self.memory_mb = Path(database), genes, memory_mb
+
+    def version(self) -> str:
+        return " ".join(version("snpEff").split()[:2])
+
+    def commands(self, calls: Path) -> list[Command]:
+        _present()
+        if not (self.database / CONFIG).is_file():
+            raise fail(
+                "snpeff-database-missing",
+                self.database,
+                "it is not a database for SnpEff",
+                "Make it with 'genopheno snpeff-database'",
+            )
+        snpeff = [
+            *("snpEff", f"-Xmx{self.memory_mb}m", "ann", "-noLog", "-nodownload", "-noStats"),
+            *("-noLof", "-noInteraction", "-c", self.database / CONFIG, GENOME),
+        ]
+        return [["bcftools", "view", "--no-version", "-G", calls], snpeff]
+
+    def reader(self, annotated: Path) -> Reader:
+        def read(contig: str, position: int, reference: str, alternate: str, value: str):
+            return [parse_entry(entry, self.genes) for entry in value.split(",")]
+
+        return read
+
+    def models(self) -> dict[str, Any]:
+        counts = read_json(self.database / COUNTS)
+        return {
+            "used": {"transcripts": counts["transcripts"]},
+            "left_out": {
+                "n": counts["without_exon"],
+                "reasons": ["transcripts without exon"] if counts["without_exon"] else [],
+            },
+        }
+
+
+def parse_entry(entry: str, genes: Genes) -> Consequence:
+    """Read one entry of ANN.
+
+    Allele | terms | impact | gene name | gene | feature type | feature | biotype | rank |
+    HGVS.c | HGVS.p | ... Entries that are not of a transcript name none.
+    """
+    cells = entry.split("|")
+    terms = tuple(dict.fromkeys(TERMS.get(term, term) for term in cells[1].split("&")))
+    if cells[5] != "transcript":
+        if "intergenic_variant" in terms:  # its 'gene' is the two at its sides
+            return Consequence(terms)
+        return Consequence(terms, gene_id=cells[4], gene_symbol=cells[3])
+    known = genes.transcripts.get(cells[6])
+    return Consequence(
+        terms,
+        gene_id=known.gene if known else cells[4],
+        gene_symbol=genes.symbols.get(known.gene, cells[3]) if known else cells[3],
+        transcript=cells[6],
+        biotype=known.biotype if known else cells[7],
+        coding_change=unquote(cells[9]),
+        protein_change=unquote(cells[10]),
+        canonical=known.canonical if known else None,
+        mane_select=known.mane_select if known else None,
+    )
+
+
+def _present() -> None:
+    if not shutil.which("snpEff"):
+        raise fail(
+            "tool-missing",
+            "snpEff",
+            "annotation.engine is snpeff, and snpEff is not on PATH",
+            "Install it ('apt install snpeff', or conda: envs/snpeff.yaml), or take engine csq",
+        )
