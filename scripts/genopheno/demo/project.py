@@ -112,9 +112,8 @@ def simulate(
     write_text(directory / "config/phenotypes.yaml", PHENOTYPES)
     write_text(directory / "config/participants.csv", _csv(sorted(table, key=_participant)))
     write_text(directory / "config/samples.csv", _csv(sheet))
-    write_text(
-        directory / "config/config.yaml", CONFIG.format(**chosen, noise=NOISE, kinship=MAX_KINSHIP)
-    )
+    config = CONFIG.format(**chosen, noise=NOISE, kinship=MAX_KINSHIP, seed=seed)
+    write_text(directory / "config/config.yaml", config)
     write_json(directory / "planted.json", asdict(planted))  # last: it says that all is there
     return planted
 

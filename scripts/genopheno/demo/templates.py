@@ -15,12 +15,18 @@ databases:
   clinvar:
     file: databases/clinvar.vcf.gz
     fields: [CLNSIG, CLNREVSTAT]
+    source: simulated, like ClinVar
+    version: seed {seed}
   gnomad:
     file: databases/gnomad.vcf.gz
     fields: [AF, AF_north, AF_south]
+    source: simulated panel of other people
+    version: seed {seed}
   dbsnp:
     file: databases/dbsnp.vcf.gz
     rsid: true
+    source: simulated, like dbSNP
+    version: seed {seed}
 
 calling:
   shards: 2
