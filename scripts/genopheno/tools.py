@@ -102,7 +102,7 @@ def _failure(lines: list[list[str]], codes: list[int], errors: list) -> Exceptio
 
 def version(tool: str) -> str:
     """First line that a tool prints of its own version; 'not found' where it is absent."""
-    flags = {"snpEff": ["-version"], "bwa": [], "bwa-mem2": ["version"], "snap-aligner": [], "java": ["-version"]}
+    flags = {"bwa": [], "bwa-mem2": ["version"], "snap-aligner": [], "java": ["-version"]}
     flag = flags.get(tool, ["--version"])
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from genopheno.annotation.consequences import Consequence
 
@@ -37,25 +38,26 @@ def csq_value(
 ) -> str:
     """Value of INFO/CSQ for one allele; '' without consequences."""
     allele = vep_allele(reference, alternate)
-    return ",".join(
-        "|".join(
-            (
-                allele,
-                "&".join(one.terms),
-                one.impact,
-                escape(one.gene_symbol),
-                escape(one.gene_id),
-                "Transcript" if one.transcript else "",
-                escape(one.transcript),
-                escape(one.biotype),
-                escape(one.coding_change),
-                escape(one.protein_change),
-                "YES" if one.canonical else "",
-                "YES" if one.mane_select else "",
-                "1" if one is picked else "",
-            )
+    return ",".join(f"{allele}|{_cells(one)}|{'1' * (one is picked)}" for one in consequences)
+
+
+@lru_cache(maxsize=65536)
+def _cells(one: Consequence) -> str:
+    """The cells between Allele and PICK: the same at many sites of an intron."""
+    return "|".join(
+        (
+            "&".join(one.terms),
+            one.impact,
+            escape(one.gene_symbol),
+            escape(one.gene_id),
+            "Transcript" if one.transcript else "",
+            escape(one.transcript),
+            escape(one.biotype),
+            escape(one.coding_change),
+            escape(one.protein_change),
+            "YES" if one.canonical else "",
+            "YES" if one.mane_select else "",
         )
-        for one in consequences
     )
 
 

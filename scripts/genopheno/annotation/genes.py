@@ -36,10 +36,13 @@ class Transcript:
         return contig == self.contig and start <= self.end and self.start <= end
 
     def in_exon(self, start: int, end: int) -> bool:
-        return any(first <= end and start <= last for first, last in self.exons)
+        for first, last in self.exons:
+            if first <= end and start <= last:
+                return True
+        return False
 
 
-@dataclass
+@dataclass(eq=False)
 class Genes:
     """Transcripts and genes of a GFF3, by the identifiers that annotators print.
 

@@ -36,6 +36,7 @@ def look_up(
     ordered = work / "looked_up.bcf"
     columns = ["ID", *(f"INFO/{c}" for d in prepared for c in (*d.columns, f"{d.name}_found"))]
     run([*transfer(found, columns), "-Ob1", "-o", ordered, sites])
+    run(["bcftools", "index", ordered])
     return ordered
 
 

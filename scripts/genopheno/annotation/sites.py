@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,7 +41,7 @@ GENE = (
     "coding_change",
     "protein_change",
 )
-NAMING = ("variant_id", "contig", "position", "reference", "alternate")
+NO_GENE = (None,) * len(GENE)
 
 
 @dataclass
@@ -99,8 +100,8 @@ class Writer:
     ):
         self.read, self.info, self.databases, self.tally = read, info, databases, tally
         self.extra = [column for known in databases.values() for column in known]
-        self.sites = {name: [] for name in fields.names("sites", self.extra)}
-        self.consequences = {name: [] for name in fields.names("consequences")}
+        self.sites: list[tuple[Any, ...]] = []
+        self.consequences: list[tuple[Any, ...]] = []
         self.readers = {
             column.name: reader(column.type) for column in self.extra if column.type != "bool"
         }
@@ -125,18 +126,21 @@ class Writer:
             ]
 
             def flush() -> None:
-                for writer, columns in zip(
-                    writers, (self.sites, self.consequences), strict=True
-                ):
-                    if columns["variant_id"]:
-                        writer.write_table(pa.table(columns, schema=writer.schema))
-                    for values in columns.values():
-                        values.clear()
+                for writer, rows in zip(writers, (self.sites, self.consequences), strict=True):
+                    if rows:
+                        columns = [
+                            pa.array(values, column.type)
+                            for values, column in zip(
+                                zip(*rows, strict=True), writer.schema, strict=True
+                            )
+                        ]
+                        writer.write_table(pa.Table.from_arrays(columns, schema=writer.schema))
+                    rows.clear()
 
             out.write(header)
             for cells in read_sites(annotated):
                 out.write(self.add(cells))
-                if len(self.sites["variant_id"]) == ROWS:
+                if len(self.sites) == ROWS:
                     flush()
             flush()
 
@@ -157,81 +161,89 @@ class Writer:
             reference,
             alternate,
         )
-        columns = self.sites
-        for name, cell in zip(NAMING, naming, strict=True):
-            columns[name].append(cell)
         tally.rsids += rsid != "."
-        columns["rsid"].append(None if rsid == "." else rsid)
-        columns["quality"].append(None if quality == "." else float(quality))
-        columns["filters"].append(None if filters == "." else filters)
-        for name, cell in zip(GENE, _gene(worst), strict=True):
-            columns[name].append(cell)
         pieces = []
         if worst:
             tally.consequences[worst.term] += 1
             tally.impacts[worst.impact] += 1
             self._add_consequences(naming, found, worst)
-            pieces.append(f"CSQ={csq_value(reference, alternate, found, worst)}")
-            for name, cell in zip(GENE, _gene(worst), strict=True):
-                if cell is True:
-                    pieces.append(info_id(name))
-                elif cell:
-                    pieces.append(f"{info_id(name)}={escape(cell)}")
+            pieces += (f"CSQ={csq_value(reference, alternate, found, worst)}", _gene_info(worst))
+        values: list[Any] = []
         for database, known in self.databases.items():
-            pieces += self._add_database(database, known, info)
+            self._add_database(database, known, info, values, pieces)
+        self.sites.append(
+            (
+                *naming,
+                None if rsid == "." else rsid,
+                None if quality == "." else float(quality),
+                None if filters == "." else filters,
+                *(_gene(worst) if worst else NO_GENE),
+                *values,
+            )
+        )
         said = ";".join(pieces) or "."
         return f"{contig}\t{position}\t{rsid}\t{reference}\t{alternate}\t.\t.\t{said}\n"
 
     def _add_consequences(
         self, naming: tuple[Any, ...], found: list[Consequence], worst: Consequence
     ) -> None:
-        columns = self.consequences
         of_genes = {id(one) for one in most_severe_of_genes(found).values()}
+        self.tally.consequence_rows += len(found)
         for one in found:
-            self.tally.consequence_rows += 1
-            for name, cell in zip(NAMING, naming, strict=True):
-                columns[name].append(cell)
-            for name, cell in zip(GENE, _gene(one), strict=True):
-                columns[name].append(cell)
-            columns["terms"].append("&".join(one.terms))
-            columns["most_severe"].append(one is worst)
-            columns["most_severe_of_gene"].append(id(one) in of_genes)
+            self.consequences.append(
+                (*naming, *_gene(one), "&".join(one.terms), one is worst, id(one) in of_genes)
+            )
             for term in one.terms:
                 if term not in RANKS:
                     self.tally.unknown_terms.add(term)
 
     def _add_database(
-        self, database: str, known: Sequence[Field], info: dict[str, str]
-    ) -> list[str]:
-        """Take the values of one database; the INFO that says them."""
+        self,
+        database: str,
+        known: Sequence[Field],
+        info: dict[str, str],
+        values: list[Any],
+        pieces: list[str],
+    ) -> None:
+        """Add the values of one database for the table, and the INFO that says them."""
         there, *columns = (column.name for column in known)
         held = there in info
-        self.sites[there].append(held)
+        values.append(held)
         self.tally.found[database] += held
-        pieces = [there] if held else []
+        if held:
+            pieces.append(there)
         for name in columns:
             text, value = info.get(name), None
             if name not in self.readers:  # a flag
                 value = (text is not None) if held else None
-                self.tally.values[name] += bool(value)
+                if value:
+                    pieces.append(name)
             elif text is not None:
                 try:
                     value = self.readers[name](text)
                 except ValueError:
                     self.tally.unreadable[name] += 1
-                self.tally.values[name] += value is not None
-            self.sites[name].append(value)
-            if value is True and name not in self.readers:
-                pieces.append(name)
-            elif value is not None and value is not False:
-                pieces.append(f"{name}={text}")
-        return pieces
+                if value is not None:
+                    pieces.append(f"{name}={text}")
+            self.tally.values[name] += value is not None and value is not False
+            values.append(value)
 
 
-def _gene(one: Consequence | None) -> tuple[str | bool | None, ...]:
+@lru_cache(maxsize=65536)
+def _gene_info(one: Consequence) -> str:
+    """INFO of the most severe consequence; a flag only where it is true."""
+    pieces = []
+    for name, cell in zip(GENE, _gene(one), strict=True):
+        if cell is True:
+            pieces.append(info_id(name))
+        elif cell:
+            pieces.append(f"{info_id(name)}={escape(cell)}")
+    return ";".join(pieces)
+
+
+@lru_cache(maxsize=65536)
+def _gene(one: Consequence) -> tuple[str | bool | None, ...]:
     """Cells of the columns `GENE`."""
-    if one is None:
-        return (None,) * len(GENE)
     return (
         one.gene_id or None,
         one.gene_symbol or None,

@@ -166,21 +166,20 @@ def complete(
     named = {one.transcript for one in entries if one.transcript}
     for one in entries:
         if one.transcript:
-            _add(found, _of_transcript(one, one.transcript, genes))
+            _add(found, _of_transcript(one, genes))
             continue
         here = genes.at(one.gene_symbol, contig, start, end)
         for name in here:
-            terms = _unnamed_terms(one.terms, genes.transcripts[name], start, end)
-            if name not in named and terms:
-                _add(found, _of_transcript(one._replace(terms=terms), name, genes))
+            if name not in named:
+                terms = _unnamed_terms(genes.transcripts[name], start, end)
+                if terms:
+                    found.setdefault(name, _unnamed(terms, one.gene_symbol, name, genes))
         if not here:
             _add(found, one)
     return list(found.values())
 
 
-def _unnamed_terms(
-    terms: tuple[str, ...], known: Transcript, start: int, end: int
-) -> tuple[str, ...]:
+def _unnamed_terms(known: Transcript, start: int, end: int) -> tuple[str, ...]:
     """Terms of a transcript that bcftools does not name; none of a coding one hit in an exon.
 
     Of such a one bcftools would have said more, had it used it.
@@ -195,22 +194,30 @@ def _unnamed_terms(
     return ("intron_variant", "NMD_transcript_variant") if decays else ("intron_variant",)
 
 
+@lru_cache(maxsize=65536)
+def _unnamed(terms: tuple[str, ...], symbol: str, name: str, genes: Genes) -> Consequence:
+    """The consequence on a transcript that bcftools does not name: the same at many sites."""
+    return _of_transcript(Consequence(terms, gene_symbol=symbol, transcript=name), genes)
+
+
 def _add(found: dict[str, Consequence], one: Consequence) -> None:
     """Add a consequence; with one on the same transcript it becomes one, the worse first."""
     key = one.transcript or one.gene_symbol
-    other = found.get(key, one)
+    other = found.get(key)
+    if other is None:
+        found[key] = one
+        return
     first, second = (one, other) if one.rank < other.rank else (other, one)
     terms = tuple(dict.fromkeys((*first.terms, *second.terms)))
     found[key] = first._replace(terms=terms)
 
 
-def _of_transcript(one: Consequence, name: str, genes: Genes) -> Consequence:
-    known = genes.transcripts.get(name)
+def _of_transcript(one: Consequence, genes: Genes) -> Consequence:
+    known = genes.transcripts.get(one.transcript)
     if known is None:
         return one
     return one._replace(
         gene_id=known.gene,
-        transcript=name,
         biotype=known.biotype,
         canonical=known.canonical,
         mane_select=known.mane_select,

@@ -20,11 +20,12 @@ from genopheno.annotation.engines import Reader
 from genopheno.annotation.genes import Genes, read_genes
 from genopheno.files import read_json, write_json, writing
 from genopheno.problems import fail
-from genopheno.tools import Command, run, version
+from genopheno.tools import Command, run
 
 GENOME = "project"  # name of the database within SnpEff
 CONFIG = "snpEff.config"
 COUNTS = "models.json"
+DEBIAN = Path("/usr/share/java/snpeff.jar")
 
 # The vertebrate mitochondrial code: table 2 of the NCBI, codons in the order TCAG.
 MITOCHONDRIAL = "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSS**VVVVAAAADDEEGGGG"
@@ -60,7 +61,7 @@ def build(reference: Path, genes_gff3: Path, out_dir: Path, *, memory_mb: int = 
     ------
     StageError : SnpEff is absent, or could use no transcript.
     """
-    _present()
+    start = _start(memory_mb)
     genes = read_genes(genes_gff3)
     with writing(out_dir) as beside:
         data = beside / "data" / GENOME
@@ -72,7 +73,7 @@ def build(reference: Path, genes_gff3: Path, out_dir: Path, *, memory_mb: int = 
         said = beside / "build.log"
         run(
             [
-                *("snpEff", f"-Xmx{memory_mb}m", "build", "-gff3", "-noLog", "-nodownload"),
+                *(*start, "build", "-gff3", "-noLog", "-nodownload"),
                 *("-noCheckCds", "-noCheckProtein", "-v", "-c", beside / CONFIG, GENOME),
             ],
             stdout=said,
@@ -178,10 +179,10 @@ class SnpEff:
         self.database, self.genes, self.memory_mb = Path(database), genes, memory_mb
 
     def version(self) -> str:
-        return " ".join(version("snpEff").split()[:2])
+        return " ".join(run([*_start(500), "-version"]).split()[:2])
 
     def commands(self, calls: Path) -> list[Command]:
-        _present()
+        start = _start(self.memory_mb)
         if not (self.database / CONFIG).is_file():
             raise fail(
                 "snpeff-database-missing",
@@ -190,7 +191,7 @@ class SnpEff:
                 "Make it with 'genopheno snpeff-database'",
             )
         snpeff = [
-            *("snpEff", f"-Xmx{self.memory_mb}m", "ann", "-noLog", "-nodownload", "-noStats"),
+            *(*start, "ann", "-noLog", "-nodownload", "-noStats"),
             *("-noLof", "-noInteraction", "-c", self.database / CONFIG, GENOME),
         ]
         return [["bcftools", "view", "--no-version", "-G", calls], snpeff]
@@ -238,7 +239,18 @@ def parse_entry(entry: str, genes: Genes) -> Consequence:
     )
 
 
-def _present() -> None:
+def _start(memory_mb: int) -> list[str]:
+    """How SnpEff is started.
+
+    The wrapper of Debian writes its own arguments before the VCF, and cuts paths at spaces.
+
+    Raises
+    ------
+    StageError : SnpEff is absent.
+    """
+    heap = f"-Xmx{memory_mb}m"
+    if DEBIAN.is_file() and shutil.which("java"):
+        return ["java", heap, "-jar", str(DEBIAN)]
     if not shutil.which("snpEff"):
         raise fail(
             "tool-missing",
@@ -246,3 +258,4 @@ def _present() -> None:
             "annotation.engine is snpeff, and snpEff is not on PATH",
             "Install it ('apt install snpeff', or conda: envs/snpeff.yaml), or take engine csq",
         )
+    return ["snpEff", heap]
