@@ -51,11 +51,11 @@ def protein_change(change: Change, spliced: Spliced) -> str | None:
         return None
     tail = spliced.sequence[begin:start] + added
     last = max(number, -((spliced.frame - end) // 3))  # end of the touched codons
-    touches_stop = last >= len(spliced.residues)
+    touches_stop = last >= len(spliced.residues) and spliced.residues.endswith("*")
     if grown % 3 or touches_stop:
-        if touches_stop and not spliced.residues.endswith("*"):
-            return None
         return _by_tails(spliced, number, tail + spliced.sequence[end:])
+    if last > len(spliced.residues):
+        return None
     tail += spliced.sequence[end : spliced.frame + 3 * last]
     found = translate(tail, spliced.code)
     return _in_frame(spliced.residues, number, last, found)
@@ -76,17 +76,14 @@ def _exonic(change: Change, spliced: Spliced) -> tuple[int, int] | None:
 
 
 def _start(spliced: Spliced, start: int, end: int, added: str, grown: int) -> str | None:
-    """'p.Met1?' if the start codon is lost, 'p.Met1=' if the same frame follows a copy of it."""
+    """'p.Met1?' if the start codon is lost, 'p.Met1=' if only its place has changed."""
     first = spliced.cds[0]
-    after = spliced.sequence[:start] + added + spliced.sequence[end : first + 6 + abs(grown)]
-    intact = end <= first + 3 and after.startswith(
-        spliced.sequence[first : first + 6], first + grown
-    )
-    if intact and grown % 3:
-        return "p.Met1="
-    if start >= first and after.startswith("ATG", first):
+    after = spliced.sequence[:start] + added + spliced.sequence[end : first + 3 + abs(grown)]
+    if start >= first and spliced.code.get(after[first : first + 3]) == "M":
         return None
-    return "p.Met1=" if intact else "p.Met1?"
+    copy = first + grown
+    codon = spliced.sequence[first : first + 3]
+    return "p.Met1=" if copy >= 0 and after[copy : copy + 3] == codon else "p.Met1?"
 
 
 def _by_tails(spliced: Spliced, number: int, tail: str) -> str | None:
@@ -147,6 +144,8 @@ def _in_frame(residues: str, number: int, end: int, found: str) -> str | None:
         return f"p.{_range(residues, number - size, size)}dup"
     if not 0 < number < len(residues):
         return None
+    if residues[number] == "*" and number + 1 == len(residues) and stop < 0:
+        return f"p.Ter{number + 1}{NAMES[found[0]]}extTer{size}"
     return f"p.{_range(residues, number - 1, 2)}ins{names(found)}"
 
 
