@@ -90,11 +90,19 @@ def coding_change(change: Change, spliced: Spliced, sequence: Sequence) -> str |
         where = _span(*copied, spliced)
         if where is not None:
             return f"{spliced.prefix}{where}dup"
-    # Behind the last base it has no right neighbour: it is named one step before.
+    # Moved behind the last base it has no right neighbour: it is named one step before.
     if spliced.strand > 0 and position == spliced.ends[-1] + 1:
-        position, added = position - 1, added[-1] + added[:-1]
+        turned = Change(position - 1, "", added[-1] + added[:-1])
+        passed = turned.added[0], turned.position
     elif spliced.strand < 0 and position == spliced.starts[0]:
-        position, added = position + 1, added[1:] + added[0]
+        turned = Change(position + 1, "", added[1:] + added[0])
+        passed = turned.added[-1], position
+    else:
+        turned, passed = change, None
+    if passed:
+        if sequence.fetch(spliced.contig, passed[1], passed[1]) != passed[0]:
+            return None
+        position, added = turned.position, turned.added
     where = _span(position - 1, position, spliced)
     return f"{spliced.prefix}{where}ins{_along(added, spliced)}" if where else None
 

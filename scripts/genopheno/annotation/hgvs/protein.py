@@ -62,16 +62,26 @@ def protein_change(change: Change, spliced: Spliced) -> str | None:
 
 
 def _exonic(change: Change, spliced: Spliced) -> tuple[int, int] | None:
-    """The removed bases on the transcript, half-open; None if an intron is touched."""
-    if change.removed:
-        ends = spliced.index(change.position), spliced.index(change.last)
-    else:
-        ends = spliced.index(change.position - 1), spliced.index(change.position)
+    """The removed bases on the transcript, half-open; None if an intron is touched.
+
+    A copy of the last bases of an exon, put behind them, is taken as part of the exon.
+    """
+    if not change.removed:
+        left, right = spliced.index(change.position - 1), spliced.index(change.position)
+        if left is not None and right is not None:
+            return (max(left, right),) * 2 if abs(left - right) == 1 else None
+        last = left if spliced.strand > 0 else right
+        if last is None:
+            return None
+        added = change.added if spliced.strand > 0 else mirror(change.added)
+        size, step = len(added), spliced.strand
+        first = (change.position - (step > 0)) - step * (size - 1)
+        copied = spliced.index(first) == last + 1 - size
+        return (last + 1,) * 2 if copied and spliced.sequence.endswith(added, 0, last + 1) else None
+    ends = spliced.index(change.position), spliced.index(change.last)
     if None in ends:
         return None
     low, high = sorted(ends)
-    if not change.removed:
-        return (high, high) if high == low + 1 else None
     return (low, high + 1) if high + 1 - low == len(change.removed) else None
 
 
