@@ -149,13 +149,13 @@ def _in_frame(residues: str, number: int, end: int, found: str) -> str | None:
         return f"p.{_range(residues, number, size)}del"
     while number < len(residues) and found[0] == residues[number]:
         found, number = found[1:] + found[0], number + 1
-    size = len(found)
-    if number >= size and residues[number - size : number] == found:
-        return f"p.{_range(residues, number - size, size)}dup"
     if not 0 < number < len(residues):
         return None
-    if residues[number] == "*" and number + 1 == len(residues) and stop < 0:
+    size = len(found)
+    if stop < 0 and residues[number] == "*" and number + 1 == len(residues):
         return f"p.Ter{number + 1}{NAMES[found[0]]}extTer{size}"
+    if number >= size and residues[number - size : number] == found:
+        return f"p.{_range(residues, number - size, size)}dup"
     return f"p.{_range(residues, number - 1, 2)}ins{names(found)}"
 
 
