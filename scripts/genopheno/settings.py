@@ -69,9 +69,27 @@ class Database(Section):
     them; null: none has to be."""
 
 
+class Vep(Section):
+    """Ensembl VEP; the command has not been run by us."""
+
+    cache: Path | None = None
+    """Folder of the offline cache, as VEP's INSTALL.pl fetches it."""
+    species: str = "homo_sapiens"
+    """Species of the cache."""
+    assembly: str | None = None
+    """Assembly of the cache; null: reference.build."""
+    cache_version: Positive | None = None
+    """Release of the cache; null: that of VEP."""
+    container: str | None = None
+    """Image that holds VEP, run by Apptainer; null: VEP on PATH or by conda."""
+
+
 class Annotation(Section):
     engine: Literal["csq", "snpeff", "vep"] = "csq"
-    """Who predicts consequences: bcftools csq; SnpEff; Ensembl VEP (container or conda)."""
+    """Who predicts consequences: csq, bcftools csq; snpeff, SnpEff with a database built from
+    reference.fasta and reference.genes; vep, Ensembl VEP with its cache (not run by us)."""
+    vep: Vep = Vep()
+    """How Ensembl VEP is started."""
 
 
 class Matrices(Section):

@@ -23,9 +23,10 @@ from genopheno.annotation.engines import Engine
 from genopheno.annotation.engines.csq import Csq
 from genopheno.annotation.engines.snpeff import SnpEff
 from genopheno.annotation.engines.vep import Vep, VepOptions
-from genopheno.annotation.genes import Genes, read_genes
+from genopheno.annotation.genes import Genes
 from genopheno.annotation.lookup import database_fields, look_up, transfer
 from genopheno.annotation.sites import Tally, header_lines, write_tables
+from genopheno.annotation.transcripts import read_models
 from genopheno.fasta import contig_lengths, faidx
 from genopheno.files import write_json
 from genopheno.problems import Problems, fail
@@ -43,12 +44,14 @@ class EngineOptions:
     phased : csq: use haplotypes; every heterozygous genotype has to be phased.
     snpeff_database : folder made by 'genopheno snpeff-database'.
     vep : how VEP is started.
+    memory_mb : heap of SnpEff.
     """
 
     name: str = "csq"
     phased: bool = False
     snpeff_database: Path | None = None
     vep: VepOptions | None = None
+    memory_mb: int = 4000
 
 
 def annotate(
@@ -96,8 +99,8 @@ def annotate(
     """
     assert_records(calls_bcf)
     prepared = [read_prepared(name, path) for name, path in databases.items()]
-    genes = read_genes(genes_gff3)
-    check_genes(genes, genes_gff3, contig_lengths(faidx(reference)), reference)
+    genes = Genes(read_models(genes_gff3))
+    check_genes(list(genes.models.contigs), genes_gff3, contig_lengths(faidx(reference)), reference)
 
     out_vcf = Path(out_vcf)
     out_vcf.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +152,7 @@ def annotate(
         run([*moved, "--threads", str(threads), "-Oz", "-o", vcf, source])
         run(["bcftools", "index", "-t", "--threads", str(threads), vcf])
         assert_records(vcf, name=out_vcf, expected=checked.records)
-        report = _report(checked, tally, prepared, predictor, genes, min_fractions or {}, engine)
+        report = _report(checked, tally, prepared, predictor, min_fractions or {})
         for made, path in (("sites", sites_parquet), ("consequences", consequences_parquet)):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             (work / f"{made}.parquet").replace(path)
@@ -162,7 +165,7 @@ def _engine(
     options: EngineOptions, reference: Path, gff3: Path, genes: Genes, work: Path
 ) -> Engine:
     if options.name == "snpeff":
-        return SnpEff(options.snpeff_database or Path("snpeff"), genes)
+        return SnpEff(options.snpeff_database or Path("snpeff"), genes, memory_mb=options.memory_mb)
     if options.name == "vep":
         return Vep(reference, options.vep or VepOptions(cache=Path("vep")))
     return Csq(reference, gff3, genes, work, phased=options.phased)
@@ -240,9 +243,7 @@ def _report(
     tally: Tally,
     prepared: list[Prepared],
     engine: Engine,
-    genes: Genes,
     floors: Mapping[str, float | None],
-    options: EngineOptions,
 ) -> dict[str, Any]:
     records, warnings = checked.records, []
     per_database = {}
@@ -253,7 +254,7 @@ def _report(
         per_database[database.name] = {
             "alleles_annotated": n,
             "fraction_annotated": n / records,
-            "min_fraction": floors.get(database.name, 0),
+            "floor": floors.get(database.name, 0),
             "fields": {field: tally.values[column] for column, field in database.columns.items()},
             "preparation": database.counts,
         }
@@ -265,19 +266,14 @@ def _report(
         )
     for column, n in tally.unreadable.items():
         warnings.append(f"{n} values of {column} are not of the type that its header says")
-    models = engine.models()
-    orphans = dict(genes.orphans.most_common(20))
     return {
         "records_in": records,
         "records_out": tally.rows,
         "symbolic_alleles": checked.symbolic,
         "consequence_rows": tally.consequence_rows,
         "engine": {"name": engine.name, "version": engine.version()},
-        "mode": "haplotype" if options.phased and engine.name == "csq" else "allele by allele",
-        "genes": {
-            **models,
-            "lines_without_parent": {"n": sum(genes.orphans.values()), "first": orphans},
-        },
+        "mode": "haplotype" if engine.needs_genotypes else "allele by allele",
+        "genes": engine.report(),
         "consequences": dict(tally.consequences),
         "impacts": dict(tally.impacts),
         "without_consequence": tally.rows - sum(tally.consequences.values()),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import subprocess
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genopheno.annotation.genes import Genes
 from genopheno.problems import Problems, fail
 
 WINDOW = 1_000_000  # bases of the reference that are held at a time
@@ -95,7 +94,9 @@ def check_sites(sites: Path, reference: Path, calls: Path) -> Checked:
             if fault:
                 counts[fault] += 1
                 if counts[fault] <= SHOWN:
-                    places.setdefault(fault, []).append(f"{contig}:{position} {ref[:20]}>{alt[:20]}")
+                    places.setdefault(fault, []).append(
+                        f"{contig}:{position} {ref[:20]}>{alt[:20]}"
+                    )
     problems = Problems()
     n = counts["records"]
     if strange:
@@ -148,18 +149,20 @@ def is_normal(position: int, reference: str, alternate: str) -> bool:
     return shortest == 1 or reference[0] != alternate[0]
 
 
-def check_genes(genes: Genes, gff3: Path, lengths: dict[str, int], reference: Path) -> None:
+def check_genes(
+    contigs: Sequence[str], gff3: Path, lengths: dict[str, int], reference: Path
+) -> None:
     """Refuse gene models that share no contig with the reference.
 
     Raises
     ------
     StageError : both sides' contigs are named.
     """
-    if not set(genes.contigs) & set(lengths):
+    if not set(contigs) & set(lengths):
         raise fail(
             "contigs-differ",
             gff3,
-            f"no contig of the genes ({', '.join(list(genes.contigs)[:5]) or 'none'}) is in the "
+            f"no contig of the genes ({', '.join(contigs[:5]) or 'none'}) is in the "
             f"reference {reference} ({', '.join(list(lengths)[:5])})",
             "Take the gene models of this build, with the contig names of the reference",
         )

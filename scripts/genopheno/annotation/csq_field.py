@@ -28,9 +28,7 @@ HEADER = (
     "most severe, HGVS is without accession. Format: " + "|".join(LAYOUT) + '">'
 )
 # What VCF does not allow within a value of INFO (4.3, section 1.2), and what CSQ divides by.
-ESCAPES = str.maketrans(
-    {c: f"%{ord(c):02X}" for c in "%;=,|\t\r\n"} | {" ": "_"}
-)
+ESCAPES = str.maketrans({c: f"%{ord(c):02X}" for c in "%;=,|\t\r\n"} | {" ": "_"})
 
 
 def csq_value(

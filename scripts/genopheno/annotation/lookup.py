@@ -15,9 +15,7 @@ from genopheno.tools import Command, run
 KINDS = {"Integer": "int32", "Float": "float64", "Flag": "bool", "String": "string"}
 
 
-def look_up(
-    sites: Path, prepared: list[Prepared], paths: Mapping[str, Path], work: Path
-) -> Path:
+def look_up(sites: Path, prepared: list[Prepared], paths: Mapping[str, Path], work: Path) -> Path:
     """Sites with the columns of all databases, in the order they had.
 
     Parameters
@@ -76,9 +74,7 @@ def database_fields(prepared: list[Prepared], header: str) -> dict[str, list[Fie
             kind = KINDS.get(kind, "string")
             if number not in ("0", "1", "A") and kind not in ("string", "bool"):
                 kind = f"list<{kind}>"
-            known = fields.member(
-                "sites", "{database}_{field}", database=database.name, field=name
-            )
+            known = fields.member("sites", "{database}_{field}", database=database.name, field=name)
             found[database.name].append(
                 replace(
                     known,

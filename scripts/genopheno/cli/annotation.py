@@ -48,7 +48,7 @@ def annotate(
         list[str] | None,
         typer.Option(
             metavar="NAME=FRACTION",
-            help="Fraction of the alleles that the database must hold; 0: one allele; none: no floor.",
+            help="Fraction of the alleles that it must hold; 0: one allele; none: no floor.",
         ),
     ] = None,
     engine: Annotated[
@@ -57,13 +57,12 @@ def annotate(
     snpeff_database: Annotated[
         Path | None, typer.Option(help="Folder of 'genopheno snpeff-database'.")
     ] = None,
-    vep: Annotated[
-        str, typer.Option(help="annotation.vep of the configuration (JSON).")
-    ] = "null",
+    vep: Annotated[str, typer.Option(help="annotation.vep of the configuration (JSON).")] = "null",
     phased: Annotated[
         bool, typer.Option("--phased", help="csq: by haplotype; all genotypes are phased.")
     ] = False,
     threads: Threads = 2,
+    memory: Memory = 4000,
 ) -> None:
     """Consequences on genes, and fields of site databases, for every called allele."""
     import json
@@ -86,7 +85,8 @@ def annotate(
             engine.value,
             phased,
             snpeff_database,
-            VepOptions(**given | {"cache": Path(given["cache"])}) if given else None,
+            VepOptions(**given | {"cache": Path(given["cache"] or "")}) if given else None,
+            memory,
         ),
         threads=threads,
     )

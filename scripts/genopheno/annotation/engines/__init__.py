@@ -18,7 +18,7 @@ class Engine(Protocol):
 
     Attributes
     ----------
-    name : as in the configuration.
+    name : of the program.
     info : INFO field that it writes.
     needs_genotypes : it reads the calls, not their sites alone.
     """
@@ -28,7 +28,7 @@ class Engine(Protocol):
     needs_genotypes: bool
 
     def version(self) -> str:
-        """Name and version of the program."""
+        """Version of the program."""
 
     def commands(self, calls: Path) -> list[Command]:
         """Commands, joined by pipes, that write annotated records to standard output.
@@ -41,5 +41,5 @@ class Engine(Protocol):
     def reader(self, annotated: Path) -> Reader:
         """How its INFO field is read; `annotated` is what its commands wrote."""
 
-    def models(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """Gene models that were used and left out, once the commands have run."""

@@ -20,7 +20,9 @@ from typing import Any
 
 from genopheno.annotation.consequences import Consequence
 from genopheno.annotation.engines import Reader
-from genopheno.annotation.genes import Genes, Transcript
+from genopheno.annotation.genes import Genes, left_out
+from genopheno.annotation.hgvs import Describer
+from genopheno.annotation.transcripts import Transcript
 from genopheno.problems import fail
 from genopheno.tools import Command, keep_stderr, run
 
@@ -69,7 +71,7 @@ class Csq:
     phased : use haplotypes; every heterozygous genotype has to be phased.
     """
 
-    name = "csq"
+    name = "bcftools csq"
     info = "BCSQ"
 
     def __init__(
@@ -82,7 +84,7 @@ class Csq:
     def version(self) -> str:
         from pysam.version import __bcftools_version__
 
-        return f"bcftools csq {__bcftools_version__}"
+        return __bcftools_version__
 
     def commands(self, calls: Path) -> list[Command]:
         """A transcript that breaks the rules of GFF3 is left out and named (``--force``)."""
@@ -98,16 +100,24 @@ class Csq:
 
     def reader(self, annotated: Path) -> Reader:
         pointed = compound_entries(annotated) if self.phased else {}
+        describe = Describer(self.reference, self.genes.models.transcripts).describe
 
         def read(contig: str, position: int, reference: str, alternate: str, value: str):
             entries = parse(value, pointed.get(contig))
-            return complete(entries, self.genes, contig, position, position + len(reference) - 1)
+            end = position + len(reference) - 1
+            return [
+                # In an intron away from its ends the name of the change is of no use.
+                one
+                if one.terms[0] == "intron_variant"
+                else described(one, *describe(one.transcript, position, reference, alternate))
+                for one in complete(entries, self.genes, contig, position, end)
+            ]
 
         return read
 
-    def models(self) -> dict[str, Any]:
-        return said_of_models(self.log.read_text(errors="replace"), self.gff3)
-
+    def report(self) -> dict[str, Any]:
+        said = said_of_models(self.log.read_text(errors="replace"), self.gff3)
+        return {**said, "without_names_of_changes": left_out(self.genes.models)}
 
 
 @lru_cache(maxsize=65536)
@@ -166,38 +176,38 @@ def complete(
     named = {one.transcript for one in entries if one.transcript}
     for one in entries:
         if one.transcript:
-            _add(found, _of_transcript(one, genes))
+            _add(found, genes.complete(one))
             continue
         here = genes.at(one.gene_symbol, contig, start, end)
-        for name in here:
-            if name not in named:
-                terms = _unnamed_terms(genes.transcripts[name], start, end)
+        for known in here:
+            if known.id not in named:
+                terms = _unnamed_terms(known, genes.in_exon(known.id, start, end))
                 if terms:
-                    found.setdefault(name, _unnamed(terms, one.gene_symbol, name, genes))
+                    found.setdefault(known.id, _unnamed(terms, known.id, genes))
         if not here:
             _add(found, one)
     return list(found.values())
 
 
-def _unnamed_terms(known: Transcript, start: int, end: int) -> tuple[str, ...]:
+def _unnamed_terms(known: Transcript, in_exon: bool) -> tuple[str, ...]:
     """Terms of a transcript that bcftools does not name; none of a coding one hit in an exon.
 
     Of such a one bcftools would have said more, had it used it.
     """
-    if not known.coding:
-        if known.in_exon(start, end):
+    if not known.cds:
+        if in_exon:
             return ("non_coding_transcript_exon_variant",)
         return ("intron_variant", "non_coding_transcript_variant")
-    if known.in_exon(start, end):
+    if in_exon:
         return ()
     decays = known.biotype == "nonsense_mediated_decay"
     return ("intron_variant", "NMD_transcript_variant") if decays else ("intron_variant",)
 
 
 @lru_cache(maxsize=65536)
-def _unnamed(terms: tuple[str, ...], symbol: str, name: str, genes: Genes) -> Consequence:
+def _unnamed(terms: tuple[str, ...], transcript: str, genes: Genes) -> Consequence:
     """The consequence on a transcript that bcftools does not name: the same at many sites."""
-    return _of_transcript(Consequence(terms, gene_symbol=symbol, transcript=name), genes)
+    return genes.complete(Consequence(terms, transcript=transcript))
 
 
 def _add(found: dict[str, Consequence], one: Consequence) -> None:
@@ -212,16 +222,8 @@ def _add(found: dict[str, Consequence], one: Consequence) -> None:
     found[key] = first._replace(terms=terms)
 
 
-def _of_transcript(one: Consequence, genes: Genes) -> Consequence:
-    known = genes.transcripts.get(one.transcript)
-    if known is None:
-        return one
-    return one._replace(
-        gene_id=known.gene,
-        biotype=known.biotype,
-        canonical=known.canonical,
-        mane_select=known.mane_select,
-    )
+def described(one: Consequence, coding: str | None, protein: str | None) -> Consequence:
+    return one._replace(coding_change=coding or "", protein_change=protein or "")
 
 
 def is_compound(entry: str) -> bool:

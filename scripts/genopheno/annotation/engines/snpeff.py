@@ -7,17 +7,17 @@ version 1.0, 2015.
 
 from __future__ import annotations
 
-import gzip
 import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from genopheno.annotation.consequences import Consequence
 from genopheno.annotation.engines import Reader
-from genopheno.annotation.genes import Genes, read_genes
+from genopheno.annotation.genes import Genes, left_out
+from genopheno.annotation.transcripts import GeneModels, Transcript, read_models
 from genopheno.files import read_json, write_json, writing
 from genopheno.problems import fail
 from genopheno.tools import Command, run
@@ -59,17 +59,17 @@ def build(reference: Path, genes_gff3: Path, out_dir: Path, *, memory_mb: int = 
 
     Raises
     ------
-    StageError : SnpEff is absent, or could use no transcript.
+    StageError : SnpEff is absent, or no transcript can be used.
     """
     start = _start(memory_mb)
-    genes = read_genes(genes_gff3)
+    models = read_models(genes_gff3)
     with writing(out_dir) as beside:
         data = beside / "data" / GENOME
         data.mkdir(parents=True)
-        (beside / CONFIG).write_text(configuration(list(genes.contigs)))
+        (beside / CONFIG).write_text(configuration(list(models.contigs)))
         (data / "sequences.fa").symlink_to(Path(reference).resolve())
         with open(data / "genes.gff", "w") as out:
-            out.writelines(models(genes_gff3, genes))
+            out.writelines(gene_models(models))
         said = beside / "build.log"
         run(
             [
@@ -80,20 +80,11 @@ def build(reference: Path, genes_gff3: Path, out_dir: Path, *, memory_mb: int = 
         )
         for name in ("genes.gff", "sequences.fa"):
             (data / name).unlink()
-        used = sum(bool(t.exons) for t in genes.transcripts.values())
-        if not used:
-            raise fail(
-                "genes-unused",
-                genes_gff3,
-                "no transcript of it has an exon",
-                "It needs Ensembl-style GFF3 (ID=gene:..., ID=transcript:..., Parent=, biotype=)",
-            )
         write_json(
             beside / COUNTS,
             {
-                "transcripts": used,
-                "without_exon": len(genes.transcripts) - used,
-                "lines_without_parent": sum(genes.orphans.values()),
+                "used": {"transcripts": len(models.transcripts)},
+                "left_out": left_out(models),
             },
         )
 
@@ -117,48 +108,35 @@ def configuration(contigs: Sequence[str]) -> str:
     )
 
 
-def models(gff3: Path, genes: Genes) -> Iterator[str]:
-    """The gene models as SnpEff reads them: parents first, plain identifiers, plain types.
+def gene_models(models: GeneModels) -> Iterator[str]:
+    """GFF3 lines of the usable transcripts as SnpEff reads them: parents before children.
 
     In a file sorted by position SnpEff meets exons before their transcript and invents a
-    gene for them; of Ensembl's types it knows only some.
+    gene for them; of the types of Ensembl it knows only some.
     """
-    opened = (gzip.open if Path(gff3).suffix == ".gz" else open)(gff3, "rt")
-    with opened as lines:
-        rows = [
-            cells
-            for cells in (line.rstrip("\n").split("\t") for line in lines)
-            if len(cells) >= 9 and not cells[0].startswith("#")
-        ]
+    of_gene: dict[tuple[str, str], list[Transcript]] = {}
+    for one in models.transcripts.values():
+        of_gene.setdefault((one.gene_id, one.contig), []).append(one)
 
-    def line(cells: list[str], kind: str, attributes: str) -> str:
-        return "\t".join([*cells[:2], kind, *cells[3:8], attributes]) + "\n"
+    def line(one: Transcript, kind: str, start: int, end: int, phase: str, said: str) -> str:
+        strand = "+" if one.strand > 0 else "-"
+        return f"{one.contig}\tx\t{kind}\t{start}\t{end}\t.\t{strand}\t{phase}\t{said}\n"
 
     yield "##gff-version 3\n"
-    for cells in rows:
-        name = re.search(r"(?:^|;)ID=gene:([^;]+)", cells[8])
-        if name:
-            biotype = re.search(r"(?:^|;)biotype=([^;]+)", cells[8])
-            yield line(
-                cells,
-                "gene",
-                f"ID={name[1]};Name={genes.symbols[name[1]]};biotype={biotype[1] if biotype else ''}",
-            )
-    for cells in rows:
-        name = re.search(r"(?:^|;)ID=transcript:([^;]+)", cells[8])
-        if name:
-            known = genes.transcripts[name[1]]
-            kind = "mRNA" if known.coding else "transcript"
-            yield line(
-                cells, kind, f"ID={name[1]};Parent={known.gene};biotype={known.biotype}"
-            )
-    for cells in rows:
-        parents = re.search(r"(?:^|;)Parent=([^;]+)", cells[8])
-        if parents and cells[2] in ("exon", "CDS"):
-            for parent in parents[1].split(","):
-                name = parent.removeprefix("transcript:")
-                if name in genes.transcripts:
-                    yield line(cells, cells[2], f"Parent={name}")
+    for (gene, _), transcripts in of_gene.items():
+        one = transcripts[0]
+        start, end = min(t.start for t in transcripts), max(t.end for t in transcripts)
+        symbol, biotype = quote(one.gene_symbol or gene), quote(one.biotype)
+        said = f"ID=gene:{gene};Name={symbol};biotype={biotype}"
+        yield line(one, "gene", start, end, ".", said)
+        for one in transcripts:
+            said = f"ID={one.id};Parent=gene:{gene};biotype={quote(one.biotype)}"
+            yield line(one, "mRNA" if one.cds else "transcript", one.start, one.end, ".", said)
+            for first, last in one.exons:
+                yield line(one, "exon", first, last, ".", f"Parent={one.id}")
+            for first, last, phase in one.cds:
+                text = "." if phase < 0 else str(phase)
+                yield line(one, "CDS", first, last, text, f"Parent={one.id}")
 
 
 class SnpEff:
@@ -171,7 +149,7 @@ class SnpEff:
     memory_mb : heap of Java.
     """
 
-    name = "snpeff"
+    name = "SnpEff"
     info = "ANN"
     needs_genotypes = False
 
@@ -179,7 +157,7 @@ class SnpEff:
         self.database, self.genes, self.memory_mb = Path(database), genes, memory_mb
 
     def version(self) -> str:
-        return " ".join(run([*_start(500), "-version"]).split()[:2])
+        return run([*_start(500), "-version"]).split()[1]
 
     def commands(self, calls: Path) -> list[Command]:
         start = _start(self.memory_mb)
@@ -202,15 +180,8 @@ class SnpEff:
 
         return read
 
-    def models(self) -> dict[str, Any]:
-        counts = read_json(self.database / COUNTS)
-        return {
-            "used": {"transcripts": counts["transcripts"]},
-            "left_out": {
-                "n": counts["without_exon"],
-                "reasons": ["transcripts without exon"] if counts["without_exon"] else [],
-            },
-        }
+    def report(self) -> dict[str, Any]:
+        return read_json(self.database / COUNTS)
 
 
 def parse_entry(entry: str, genes: Genes) -> Consequence:
@@ -224,18 +195,17 @@ def parse_entry(entry: str, genes: Genes) -> Consequence:
     if cells[5] != "transcript":
         if "intergenic_variant" in terms:  # its 'gene' is the two at its sides
             return Consequence(terms)
-        return Consequence(terms, gene_id=cells[4], gene_symbol=cells[3])
-    known = genes.transcripts.get(cells[6])
-    return Consequence(
-        terms,
-        gene_id=known.gene if known else cells[4],
-        gene_symbol=genes.symbols.get(known.gene, cells[3]) if known else cells[3],
-        transcript=cells[6],
-        biotype=known.biotype if known else cells[7],
-        coding_change=unquote(cells[9]),
-        protein_change=unquote(cells[10]),
-        canonical=known.canonical if known else None,
-        mane_select=known.mane_select if known else None,
+        return Consequence(terms, gene_id=cells[4].removeprefix("gene:"), gene_symbol=cells[3])
+    return genes.complete(
+        Consequence(
+            terms,
+            gene_id=cells[4].removeprefix("gene:"),
+            gene_symbol=cells[3],
+            transcript=cells[6],
+            biotype=cells[7],
+            coding_change=unquote(cells[9]),
+            protein_change=unquote(cells[10]),
+        )
     )
 
 

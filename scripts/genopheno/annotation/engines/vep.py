@@ -42,7 +42,7 @@ class VepOptions:
 class Vep:
     """VEP on the sites."""
 
-    name = "vep"
+    name = "Ensembl VEP"
     info = "CSQ"
     needs_genotypes = False
 
@@ -54,7 +54,7 @@ class Vep:
             return "not found"
         said = run([*self._start(), "--help"])
         found = re.search(r"ensembl-vep\s*:\s*(\S+)", said)
-        return f"Ensembl VEP {found[1] if found else 'of unknown version'}"
+        return found[1] if found else "unknown"
 
     def commands(self, calls: Path) -> list[Command]:
         program = self._start()[0]
@@ -66,12 +66,12 @@ class Vep:
                 "Install it (conda: envs/vep.yaml; or Apptainer, with annotation.vep.container), "
                 "or take engine csq",
             )
-        if not self.options.cache.is_dir():
+        if str(self.options.cache) == "." or not self.options.cache.is_dir():
             raise fail(
                 "vep-cache-missing",
                 self.options.cache,
                 "there is no such folder",
-                "Fetch the cache of your species with VEP's INSTALL.pl and give annotation.vep.cache",
+                "Fetch the cache of your species (INSTALL.pl of VEP), give annotation.vep.cache",
             )
         options = self.options
         vep = [
@@ -95,7 +95,7 @@ class Vep:
 
         return read
 
-    def models(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """VEP takes its models from the cache and tells none that it leaves out."""
         return {"used": {}, "left_out": {"n": 0, "reasons": []}}
 
