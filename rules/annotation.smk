@@ -7,8 +7,8 @@ rule annotate:
         index="results/calls/cohort.bcf.csi",
         reference=GENOME,
         genes="results/reference/genes.gff3.gz",
-        databases=expand("results/reference/databases/{name}.vcf.gz", name=DATABASES),
-        indexes=expand("results/reference/databases/{name}.vcf.gz.tbi", name=DATABASES),
+        databases=expand("results/reference/databases/{name}.tsv.gz", name=DATABASES),
+        indexes=expand("results/reference/databases/{name}.tsv.gz.tbi", name=DATABASES),
     output:
         vcf=ensure("results/annotated/cohort.vcf.gz", non_empty=True),
         index="results/annotated/cohort.vcf.gz.tbi",
@@ -25,7 +25,7 @@ rule annotate:
         runtime=lambda wildcards, attempt: 480 * attempt,
     params:
         databases=[
-            f"--database {name}=results/reference/databases/{name}.vcf.gz" for name in DATABASES
+            f"--database {name}=results/reference/databases/{name}.tsv.gz" for name in DATABASES
         ],
     shell:
         "genopheno annotate --calls {input.calls} --reference {input.reference}"
