@@ -35,8 +35,8 @@ rule annotate:
         index="results/calls/cohort.bcf.csi",
         reference=GENOME,
         genes="results/reference/genes.gff3.gz",
-        databases=expand("results/reference/databases/{name}.vcf.gz", name=DATABASES),
-        indexes=expand("results/reference/databases/{name}.vcf.gz.tbi", name=DATABASES),
+        databases=expand("results/reference/databases/{name}.tsv.gz", name=DATABASES),
+        indexes=expand("results/reference/databases/{name}.tsv.gz.tbi", name=DATABASES),
         snpeff="results/reference/snpeff" if ENGINE == "snpeff" else [],
     output:
         vcf=ensure("results/annotated/cohort.vcf.gz", non_empty=True),
@@ -56,7 +56,7 @@ rule annotate:
         runtime=lambda wildcards, attempt: 480 * attempt,
     params:
         databases=[
-            f"--database {name}=results/reference/databases/{name}.vcf.gz"
+            f"--database {name}=results/reference/databases/{name}.tsv.gz"
             f" --min-fraction {name}={'none' if floor is None else floor}"
             for name, floor in FLOORS.items()
         ],

@@ -52,12 +52,15 @@ class Reference(Section):
 
 class Database(Section):
     file: Path
-    """VCF, BED or table (TSV with a header; plain or gzip); contig names as in the reference."""
+    """VCF, BED or table (TSV with a header), plain or gzip; contigs with or without 'chr'."""
     fields: list[str] = []
-    """INFO fields of a VCF, or columns of a BED or table, to take."""
+    """INFO fields of a VCF, or columns of a BED or table, to take; none: only whether it is found.
+    BED: names of its header or name, score, strand; else its columns from the fourth, in order."""
     match: Literal["allele", "region"] | None = None
-    """allele: the same allele after left alignment. region: the place of the variant lies in that
-    of the record. null: region for BED and tables without alleles, else allele."""
+    """allele: the same allele after left alignment. region: the bases of REF overlap the place of
+    the record. null: region for BED and tables without alleles, else allele."""
+    combine: Literal["max", "min", "mean"] = "max"
+    """Which number is taken where several regions overlap a variant; texts are all kept."""
     rsid: bool = False
     """Take the ID column as the identifier of the variant (dbSNP)."""
     source: str = ""
@@ -65,8 +68,8 @@ class Database(Section):
     version: str = ""
     """Its release; stands in the data dictionary."""
     min_fraction: Fraction | None = 0
-    """Fraction of the alleles that must be found in it, or the run stops. 0: at least one of
-    them; null: none has to be."""
+    """Fraction of the called alleles that must be found in it, or the run stops. 0: at least one
+    of them; null: none has to be."""
 
 
 class Vep(Section):

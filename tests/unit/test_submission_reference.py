@@ -10,8 +10,9 @@ from pathlib import Path
 import pysam
 import pytest
 
+from genopheno.contig_names import other_spelling
 from genopheno.problems import StageError
-from genopheno.submission.contigs import Sequence, compare, other_spelling
+from genopheno.submission.contigs import Sequence, compare
 from genopheno.submission.reference import (
     READERS,
     contigs,

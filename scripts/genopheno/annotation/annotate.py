@@ -18,19 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from genopheno.annotation.checks import Checked, check_genes, check_sites
-from genopheno.annotation.databases import Prepared, read_prepared
+from genopheno.annotation.databases import Prepared, floor_problem, lookup, read_prepared
 from genopheno.annotation.engines import Engine
 from genopheno.annotation.engines.csq import Csq
 from genopheno.annotation.engines.snpeff import SnpEff
 from genopheno.annotation.engines.vep import Vep, VepOptions
 from genopheno.annotation.genes import Genes
-from genopheno.annotation.lookup import database_fields, look_up, transfer
 from genopheno.annotation.sites import Tally, header_lines, write_tables
 from genopheno.annotation.transcripts import read_models
 from genopheno.fasta import contig_lengths, faidx
 from genopheno.files import write_json
-from genopheno.problems import Problems, fail
-from genopheno.tools import run
+from genopheno.problems import StageError, fail
+from genopheno.tools import Command, run
 from genopheno.vcf import assert_records, publish, records_per_contig
 
 
@@ -98,6 +97,7 @@ def annotate(
         alleles; an engine that is absent; records lost.
     """
     assert_records(calls_bcf)
+    floors = min_fractions or {}
     prepared = [read_prepared(name, path) for name, path in databases.items()]
     genes = Genes(read_models(genes_gff3))
     check_genes(list(genes.models.contigs), genes_gff3, contig_lengths(faidx(reference)), reference)
@@ -112,24 +112,20 @@ def annotate(
             ["bcftools", "annotate", "--no-version", "-x", "INFO", "-Ob1", "-o", bare],
         )
         run(["bcftools", "index", bare])
+        lookups = [c for d in prepared for c in lookup(d, databases[d.name], work)]
         predictor = _engine(engine, reference, genes_gff3, genes, work)
         # The check reads the same sites in the same time; what it finds is told first.
         with ThreadPoolExecutor(1) as beside:
-            looked_up = beside.submit(
-                lambda: look_up(
-                    _predict(predictor, calls_bcf, bare, work), prepared, databases, work
-                )
-            )
+            predicted = beside.submit(_predict, predictor, calls_bcf, bare, lookups, work)
             checked = check_sites(bare, reference, calls_bcf)
-        annotated = looked_up.result()
+        annotated = predicted.result()
         assert_records(annotated, name=calls_bcf, expected=checked.records)
-        columns = database_fields(prepared, run(["bcftools", "view", "-h", annotated]))
         said = work / "said.bcf"
         tally = write_tables(
             annotated,
             read=predictor.reader(annotated),
             info=predictor.info,
-            databases=columns,
+            databases=prepared,
             contig_lines=_contig_lines(bare),
             sites_parquet=work / "sites.parquet",
             consequences_parquet=work / "consequences.parquet",
@@ -143,16 +139,17 @@ def annotate(
                 f"{tally.rows} came out, or in another order",
                 "Run again; if it stays so, take another engine and tell the developers",
             )
-        _check_floors(tally, databases, min_fractions or {}, bare, checked.records)
+        _check_floors(tally, prepared, databases, floors, records_per_contig(bare))
         run(["bcftools", "index", said])
-        names = list(header_lines(columns))
+        names = list(header_lines(prepared))
         source = _without([predictor.info, *names], calls_bcf, work / "calls.bcf")
         vcf = work / "annotated.vcf.gz"
-        moved = transfer(said, ["ID", *(f"INFO/{name}" for name in names)])
-        run([*moved, "--threads", str(threads), "-Oz", "-o", vcf, source])
+        columns = ",".join(["ID", *(f"INFO/{name}" for name in names)])
+        move = ["bcftools", "annotate", "-a", said, "-c", columns, "--pair-logic", "exact"]
+        run([*move, "--threads", str(threads), "-Oz", "-o", vcf, source])
         run(["bcftools", "index", "-t", "--threads", str(threads), vcf])
         assert_records(vcf, name=out_vcf, expected=checked.records)
-        report = _report(checked, tally, prepared, predictor, min_fractions or {})
+        report = _report(checked, tally, prepared, predictor, floors)
         for made, path in (("sites", sites_parquet), ("consequences", consequences_parquet)):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             (work / f"{made}.parquet").replace(path)
@@ -171,17 +168,17 @@ def _engine(
     return Csq(reference, gff3, genes, work, phased=options.phased)
 
 
-def _predict(engine: Engine, calls: Path, sites: Path, work: Path) -> Path:
-    """Indexed sites with the INFO field of the engine."""
-    predicted = work / "predicted.bcf"
+def _predict(engine: Engine, calls: Path, sites: Path, lookups: list[Command], work: Path) -> Path:
+    """Indexed sites with the INFO fields of the engine and of the databases."""
+    annotated = work / "annotated.bcf"
     source = sites
     if engine.needs_genotypes:
         source = work / "genotypes.bcf"
         run(["bcftools", "annotate", "--no-version", "-x", "INFO", "-Ob1", "-o", source, calls])
     write = ["bcftools", "view", "--no-version", "-Ob1"]
-    run(*engine.commands(source), write, stdout=predicted)
-    run(["bcftools", "index", predicted])
-    return predicted
+    run(*engine.commands(source), *lookups, write, stdout=annotated)
+    run(["bcftools", "index", annotated])
+    return annotated
 
 
 def _contig_lines(vcf: Path) -> list[str]:
@@ -206,10 +203,10 @@ def _without(columns: list[str], calls: Path, copy: Path) -> Path:
 
 def _check_floors(
     tally: Tally,
-    databases: Mapping[str, Path],
+    prepared: list[Prepared],
+    paths: Mapping[str, Path],
     floors: Mapping[str, float | None],
-    sites: Path,
-    records: int,
+    contigs: Mapping[str, int],
 ) -> None:
     """Refuse databases that hold too few of the alleles; contigs of both sides are named.
 
@@ -217,25 +214,21 @@ def _check_floors(
     ------
     StageError : one problem per database.
     """
-    problems = Problems()
-    for name, path in databases.items():
-        floor, n = floors.get(name, 0), tally.found[name]
-        if floor is None or (n and n >= floor * records):
-            continue
-        problems.add(
-            "database-fraction",
-            path,
-            f"{name} holds {n} of {records} alleles (a fraction of {n / records:.4g}), at least "
-            f"{f'{floor:g}' if floor else 'one allele'} is asked for; contigs of the calls: "
-            f"{_some(records_per_contig(sites))}; of {name}: {_some(records_per_contig(path))}",
-            f"See that it is of this build; or lower databases.{name}.min_fraction (null: no floor)",
+    problems = (
+        floor_problem(
+            database.name,
+            found=tally.found[database.name],
+            alleles=tally.rows,
+            floor=floors.get(database.name, 0),
+            path=paths[database.name],
+            contigs_here=contigs,
+            contigs_there=database.contigs,
         )
-    problems.raise_if_any()
-
-
-def _some(names: Mapping[str, int]) -> str:
-    shown = list(names)[:5]
-    return ", ".join(shown) + (", ..." if len(names) > len(shown) else "")
+        for database in prepared
+    )
+    found = [problem for problem in problems if problem]
+    if found:
+        raise StageError(*found)
 
 
 def _report(
@@ -254,6 +247,9 @@ def _report(
         per_database[database.name] = {
             "alleles_annotated": n,
             "fraction_annotated": n / records,
+            "source": database.source,
+            "version": database.version,
+            "match": database.match,
             "floor": floors.get(database.name, 0),
             "fields": {field: tally.values[column] for column, field in database.columns.items()},
             "preparation": database.counts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,9 +20,9 @@ from genopheno.annotation.consequences import (
     most_severe_of_genes,
 )
 from genopheno.annotation.csq_field import HEADER, csq_value, escape
+from genopheno.annotation.databases import Prepared
 from genopheno.annotation.engines import Reader
 from genopheno.annotation.values import reader
-from genopheno.fields import Field
 from genopheno.fields.vcf_header import info_id, info_lines
 from genopheno.files import writing
 from genopheno.problems import fail
@@ -69,10 +69,10 @@ class Tally:
     unknown_terms: set[str] = field(default_factory=set)
 
 
-def header_lines(databases: Mapping[str, Sequence[Field]]) -> dict[str, str]:
+def header_lines(databases: Sequence[Prepared]) -> dict[str, str]:
     """INFO field → header line, of all that annotation adds to the calls."""
     columns = [f for f in fields.TABLES["sites"] if f.name in GENE]
-    columns += [column for known in databases.values() for column in known]
+    columns += [column for database in databases for column in database.fields]
     lines = {info_id(column.name): info_lines([column])[0] for column in columns}
     if len(lines) < len(columns) or "CSQ" in lines:
         names = Counter(info_id(column.name) for column in columns)
@@ -92,19 +92,23 @@ class Writer:
     Parameters
     ----------
     read : of the engine. info : its INFO field.
-    databases : database → its columns, the flag that it was found first.
     """
 
-    def __init__(
-        self, read: Reader, info: str, databases: Mapping[str, Sequence[Field]], tally: Tally
-    ):
-        self.read, self.info, self.databases, self.tally = read, info, databases, tally
-        self.extra = [column for known in databases.values() for column in known]
+    def __init__(self, read: Reader, info: str, databases: Sequence[Prepared], tally: Tally):
+        self.read, self.info, self.tally = read, info, tally
+        self.extra = [column for database in databases for column in database.fields]
         self.sites: list[tuple[Any, ...]] = []
         self.consequences: list[tuple[Any, ...]] = []
-        self.readers = {
-            column.name: reader(column.type) for column in self.extra if column.type != "bool"
-        }
+        self.columns = [
+            (
+                database,
+                [
+                    (f.name, None if f.type == "bool" else reader(f.type, database.encoded))
+                    for f in database.fields[1:]
+                ],
+            )
+            for database in databases
+        ]
         self.schemas = (
             fields.schema("sites", extra=self.extra),
             fields.schema("consequences"),
@@ -169,7 +173,7 @@ class Writer:
             self._add_consequences(naming, found, worst)
             pieces += (f"CSQ={csq_value(reference, alternate, found, worst)}", _gene_info(worst))
         values: list[Any] = []
-        for database, known in self.databases.items():
+        for database, known in self.columns:
             self._add_database(database, known, info, values, pieces)
         self.sites.append(
             (
@@ -199,34 +203,36 @@ class Writer:
 
     def _add_database(
         self,
-        database: str,
-        known: Sequence[Field],
+        database: Prepared,
+        columns: list[tuple[str, Callable[[str], Any] | None]],
         info: dict[str, str],
         values: list[Any],
         pieces: list[str],
     ) -> None:
         """Add the values of one database for the table, and the INFO that says them."""
-        there, *columns = (column.name for column in known)
-        held = there in info
+        held = database.found in info
         values.append(held)
-        self.tally.found[database] += held
-        if held:
-            pieces.append(there)
-        for name in columns:
-            text, value = info.get(name), None
-            if name not in self.readers:  # a flag
-                value = (text is not None) if held else None
-                if value:
-                    pieces.append(name)
-            elif text is not None:
-                try:
-                    value = self.readers[name](text)
-                except ValueError:
-                    self.tally.unreadable[name] += 1
-                if value is not None:
-                    pieces.append(f"{name}={text}")
-            self.tally.values[name] += value is not None and value is not False
+        if not held:
+            values.extend([None] * len(columns))
+            return
+        self.tally.found[database.name] += 1
+        pieces.append(database.found)
+        for name, read in columns:
+            text = info.get(name)
+            if read is None:  # a flag
+                value: Any = text is not None
+                said = name
+            else:
+                value, said = None, f"{name}={text}"
+                if text is not None:
+                    try:
+                        value = read(text)
+                    except ValueError:
+                        self.tally.unreadable[name] += 1
             values.append(value)
+            if value is not None and value is not False:
+                self.tally.values[name] += 1
+                pieces.append(said)
 
 
 @lru_cache(maxsize=65536)
@@ -263,7 +269,7 @@ def write_tables(
     *,
     read: Reader,
     info: str,
-    databases: Mapping[str, Sequence[Field]],
+    databases: Sequence[Prepared],
     contig_lines: Sequence[str],
     sites_parquet: Path,
     consequences_parquet: Path,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 FLOATS = ("float", "double", "float32", "float64")
 
 
-def reader(kind: str) -> Callable[[str], Any]:
+def reader(kind: str, encoded: bool = False) -> Callable[[str], Any]:
     """How the text of a column of an Arrow type is read; '.' is missing (None).
+
+    `encoded` : text is percent-encoded, as INFO of VCF asks for.
 
     The function raises ValueError for a value that is not of the type: several values
     where the header says one, or text where it says a number.
@@ -26,7 +29,11 @@ def reader(kind: str) -> Callable[[str], Any]:
         return _float
     if kind.startswith(("int", "uint")):
         return _int
-    return _text
+    return _encoded_text if encoded else _text
+
+
+def _encoded_text(text: str) -> str | None:
+    return None if text == "." else unquote(text)
 
 
 def _text(text: str) -> str | None:

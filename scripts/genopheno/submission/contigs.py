@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from genopheno.contig_names import other_spelling, some
 from genopheno.problems import Problem
 from genopheno.submission.streams import Fault
-
-SHOWN = 5  # names in a message
-ALIKE = {"M": "MT", "MT": "M"}
 
 
 @dataclass
@@ -31,13 +29,6 @@ class Sequence:
     size: int = 0
     md5: str = ""
     m5: dict[str, str] = field(default_factory=dict)
-
-
-def other_spelling(name: str) -> set[str]:
-    """How else a contig may be called: with or without 'chr', M or MT."""
-    bare = name[3:] if name.lower().startswith("chr") else name
-    bares = {bare, ALIKE.get(bare, bare)}
-    return (bares | {"chr" + b for b in bares} | {"Chr" + b for b in bares}) - {name}
 
 
 def compare(fasta: Sequence, other: Sequence) -> tuple[list[Problem], list[str]]:
@@ -151,9 +142,3 @@ def misfit(
             instead,
         )
     return None
-
-
-def some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(repr, names[:SHOWN])) + more
