@@ -145,9 +145,23 @@ def annotate(
         source = _without([predictor.info, *names], calls_bcf, work / "calls.bcf")
         vcf = work / "annotated.vcf.gz"
         columns = ",".join(["ID", *(f"INFO/{name}" for name in names)])
-        move = ["bcftools", "annotate", "-a", said, "-c", columns, "--pair-logic", "exact"]
-        run([*move, "--threads", str(threads), "-Oz", "-o", vcf, source])
-        run(["bcftools", "index", "-t", "--threads", str(threads), vcf])
+        move = [
+            "bcftools",
+            "annotate",
+            "--no-version",
+            "-a",
+            said,
+            "-c",
+            columns,
+            "--pair-logic",
+            "exact",
+        ]
+        # The index is made of what passes by, without reading the file again.
+        run(
+            [*move, "--threads", str(threads), "-Oz", source],
+            ["tee", vcf],
+            ["bcftools", "index", "-f", "-t", "-o", f"{vcf}.tbi", "-"],
+        )
         assert_records(vcf, name=out_vcf, expected=checked.records)
         report = _report(checked, tally, prepared, predictor, floors)
         for made, path in (("sites", sites_parquet), ("consequences", consequences_parquet)):

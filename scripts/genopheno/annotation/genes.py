@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import lru_cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from genopheno.annotation.consequences import Consequence
-from genopheno.annotation.transcripts import GeneModels, Transcript
+from genopheno.annotation.transcripts import GeneModels
 
 SHOWN = 20  # transcripts left out that a report names
 KEPT = 65536  # transcripts whose exons are kept unpacked
+
+
+class Placed(NamedTuple):
+    """Where a transcript lies (1-based, ends included), and whether it is coding."""
+
+    id: str
+    contig: str
+    start: int
+    end: int
+    coding: bool
+    biotype: str
 
 
 class Genes:
@@ -17,23 +30,26 @@ class Genes:
 
     def __init__(self, models: GeneModels):
         self.models = models
-        self._by_symbol: dict[str, list[Transcript]] = {}
+        self._by_symbol: dict[str, list[Placed]] = {}
         for one in models.transcripts.values():
-            self._by_symbol.setdefault(one.gene_symbol or one.gene_id, []).append(one)
-        self._extent = lru_cache(KEPT)(lambda name: models.transcripts[name].exons)
+            placed = Placed(one.id, one.contig, one.start, one.end, bool(one.cds), one.biotype)
+            self._by_symbol.setdefault(one.gene_symbol or one.gene_id, []).append(placed)
+        self._exons = lru_cache(KEPT)(lambda name: models.transcripts[name].exons)
 
-    def at(self, symbol: str, contig: str, start: int, end: int) -> list[Transcript]:
+    def at(self, symbol: str, contig: str, start: int, end: int) -> list[Placed]:
         """Transcripts of genes of that symbol that overlap a place (1-based, ends included)."""
-        found = []
-        for one in self._by_symbol.get(symbol, ()):
-            exons = self._extent(one.id)
-            if one.contig == contig and exons[0][0] <= end and start <= exons[-1][1]:
-                found.append(one)
-        return found
+        return [
+            one
+            for one in self._by_symbol.get(symbol, ())
+            if one.start <= end and start <= one.end and one.contig == contig
+        ]
 
     def in_exon(self, transcript: str, start: int, end: int) -> bool:
         """Whether a place overlaps an exon of a transcript."""
-        return any(first <= end and start <= last for first, last in self._extent(transcript))
+        exons = self._exons(transcript)
+        # The last exon that begins at the end of the place or before it; they do not overlap.
+        index = bisect_right(exons, end, key=itemgetter(0))
+        return index > 0 and exons[index - 1][1] >= start
 
     def complete(self, one: Consequence) -> Consequence:
         """A consequence with gene, biotype and tags of its transcript.

@@ -72,18 +72,21 @@ class Tally:
 def header_lines(databases: Sequence[Prepared]) -> dict[str, str]:
     """INFO field → header line, of all that annotation adds to the calls."""
     columns = [f for f in fields.TABLES["sites"] if f.name in GENE]
-    columns += [column for database in databases for column in database.fields]
-    lines = {info_id(column.name): info_lines([column])[0] for column in columns}
-    if len(lines) < len(columns) or "CSQ" in lines:
-        names = Counter(info_id(column.name) for column in columns)
-        twice = [name for name, n in names.items() if n > 1 or name == "CSQ"]
+    lines = {"CSQ": HEADER} | {info_id(f.name): info_lines([f])[0] for f in columns}
+    twice = []
+    for database in databases:
+        for column, line in zip(database.fields, database.header, strict=True):
+            if column.name in lines:
+                twice.append(column.name)
+            lines[column.name] = line
+    if twice:
         raise fail(
             "names-collide",
             "databases",
             f"columns of databases have the name of another column: {', '.join(twice)}",
             "Give the database another name in the configuration",
         )
-    return {"CSQ": HEADER, **lines}
+    return lines
 
 
 class Writer:

@@ -20,9 +20,8 @@ from typing import Any
 
 from genopheno.annotation.consequences import Consequence
 from genopheno.annotation.engines import Reader
-from genopheno.annotation.genes import Genes, left_out
+from genopheno.annotation.genes import Genes, Placed, left_out
 from genopheno.annotation.hgvs import Describer
-from genopheno.annotation.transcripts import Transcript
 from genopheno.problems import fail
 from genopheno.tools import Command, keep_stderr, run
 
@@ -189,12 +188,12 @@ def complete(
     return list(found.values())
 
 
-def _unnamed_terms(known: Transcript, in_exon: bool) -> tuple[str, ...]:
+def _unnamed_terms(known: Placed, in_exon: bool) -> tuple[str, ...]:
     """Terms of a transcript that bcftools does not name; none of a coding one hit in an exon.
 
     Of such a one bcftools would have said more, had it used it.
     """
-    if not known.cds:
+    if not known.coding:
         if in_exon:
             return ("non_coding_transcript_exon_variant",)
         return ("intron_variant", "non_coding_transcript_variant")
