@@ -24,13 +24,16 @@ from genopheno.annotation.engines.csq import Csq
 from genopheno.annotation.engines.snpeff import SnpEff
 from genopheno.annotation.engines.vep import Vep, VepOptions
 from genopheno.annotation.genes import Genes
-from genopheno.annotation.sites import Tally, header_lines, write_tables
+from genopheno.annotation.sites import REACH, Tally, header_lines, write_tables
 from genopheno.annotation.transcripts import read_models
 from genopheno.fasta import contig_lengths, faidx
 from genopheno.files import write_json
 from genopheno.problems import StageError, fail
 from genopheno.tools import Command, run
 from genopheno.vcf import assert_records, publish, records_per_contig
+
+# Of INFO, engines need how far a symbolic allele reaches, and nothing else.
+KEPT = "^" + ",".join(f"INFO/{name}" for name in REACH)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def annotate(
         bare = work / "sites.bcf"
         run(
             ["bcftools", "view", "--no-version", "-G", "-Ou", calls_bcf],
-            ["bcftools", "annotate", "--no-version", "-x", "INFO", "-Ob1", "-o", bare],
+            ["bcftools", "annotate", "--no-version", "-x", KEPT, "-Ob1", "-o", bare],
         )
         run(["bcftools", "index", bare])
         lookups = [c for d in prepared for c in lookup(d, databases[d.name], work)]
@@ -126,7 +129,7 @@ def annotate(
             read=predictor.reader(annotated),
             info=predictor.info,
             databases=prepared,
-            contig_lines=_contig_lines(bare),
+            header_of_calls=run(["bcftools", "view", "-h", bare]).splitlines(),
             sites_parquet=work / "sites.parquet",
             consequences_parquet=work / "consequences.parquet",
             out_bcf=said,
@@ -188,16 +191,11 @@ def _predict(engine: Engine, calls: Path, sites: Path, lookups: list[Command], w
     source = sites
     if engine.needs_genotypes:
         source = work / "genotypes.bcf"
-        run(["bcftools", "annotate", "--no-version", "-x", "INFO", "-Ob1", "-o", source, calls])
+        run(["bcftools", "annotate", "--no-version", "-x", KEPT, "-Ob1", "-o", source, calls])
     write = ["bcftools", "view", "--no-version", "-Ob1"]
     run(*engine.commands(source), *lookups, write, stdout=annotated)
     run(["bcftools", "index", annotated])
     return annotated
-
-
-def _contig_lines(vcf: Path) -> list[str]:
-    header = run(["bcftools", "view", "-h", vcf])
-    return [line for line in header.splitlines() if line.startswith("##contig=")]
 
 
 def _without(columns: list[str], calls: Path, copy: Path) -> Path:

@@ -11,6 +11,7 @@ from genopheno.annotation.consequences import Consequence
 from genopheno.annotation.transcripts import GeneModels
 
 SHOWN = 20  # transcripts left out that a report names
+BIN = 14  # transcripts are looked up in bins of 2**14 bases
 KEPT = 65536  # transcripts whose exons are kept unpacked
 
 
@@ -18,7 +19,6 @@ class Placed(NamedTuple):
     """Where a transcript lies (1-based, ends included), and whether it is coding."""
 
     id: str
-    contig: str
     start: int
     end: int
     coding: bool
@@ -26,23 +26,32 @@ class Placed(NamedTuple):
 
 
 class Genes:
-    """Transcripts of a GFF3 by the symbol of their gene, and what is known of each."""
+    """Transcripts of a GFF3 by their place, and what is known of each."""
 
     def __init__(self, models: GeneModels):
         self.models = models
-        self._by_symbol: dict[str, list[Placed]] = {}
+        self._bins: dict[tuple[str, int], list[Placed]] = {}
         for one in models.transcripts.values():
-            placed = Placed(one.id, one.contig, one.start, one.end, bool(one.cds), one.biotype)
-            self._by_symbol.setdefault(one.gene_symbol or one.gene_id, []).append(placed)
+            placed = Placed(one.id, one.start, one.end, bool(one.cds), one.biotype)
+            for number in range(one.start >> BIN, (one.end >> BIN) + 1):
+                self._bins.setdefault((one.contig, number), []).append(placed)
         self._exons = lru_cache(KEPT)(lambda name: models.transcripts[name].exons)
 
-    def at(self, symbol: str, contig: str, start: int, end: int) -> list[Placed]:
-        """Transcripts of genes of that symbol that overlap a place (1-based, ends included)."""
-        return [
+    def at(self, contig: str, start: int, end: int) -> list[Placed]:
+        """Transcripts that overlap a place (1-based, ends included), in the order of the GFF3."""
+        first, last = start >> BIN, end >> BIN
+        found = [
             one
-            for one in self._by_symbol.get(symbol, ())
-            if one.start <= end and start <= one.end and one.contig == contig
+            for one in self._bins.get((contig, first), ())
+            if one.start <= end and start <= one.end
         ]
+        for number in range(first + 1, last + 1):  # those that begin in a later bin
+            found += [
+                one
+                for one in self._bins.get((contig, number), ())
+                if one.start >> BIN == number and one.start <= end
+            ]
+        return found
 
     def in_exon(self, transcript: str, start: int, end: int) -> bool:
         """Whether a place overlaps an exon of a transcript."""

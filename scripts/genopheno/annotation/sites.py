@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -41,6 +42,8 @@ GENE = (
     "coding_change",
     "protein_change",
 )
+REACH = ("END", "SVLEN", "SVTYPE")  # INFO that symbolic alleles need
+KEPT_LINES = re.compile(rf"##contig=|##INFO=<ID=({'|'.join(REACH)}),")
 NO_GENE = (None,) * len(GENE)
 
 
@@ -158,8 +161,8 @@ class Writer:
         tally.order = chain(tally.order, contig, position, reference, alternate)
         tally.rows += 1
         info = dict(pair.partition("=")[::2] for pair in text.split(";")) if text != "." else {}
-        value = info.get(self.info)
-        found = self.read(contig, int(position), reference, alternate, value) if value else []
+        said = info.get(self.info, "")
+        found = self.read(contig, int(position), reference, alternate, said)
         worst = most_severe(found)
         naming = (
             variant_id(contig, int(position), reference, alternate),
@@ -169,7 +172,8 @@ class Writer:
             alternate,
         )
         tally.rsids += rsid != "."
-        pieces = []
+        # Files of symbolic alleles are only paired where both say how far these reach.
+        pieces = [f"{name}={info[name]}" for name in REACH if name in info]
         if worst:
             tally.consequences[worst.term] += 1
             tally.impacts[worst.impact] += 1
@@ -188,8 +192,8 @@ class Writer:
                 *values,
             )
         )
-        said = ";".join(pieces) or "."
-        return f"{contig}\t{position}\t{rsid}\t{reference}\t{alternate}\t.\t.\t{said}\n"
+        place = f"{contig}\t{position}\t{rsid}\t{reference}\t{alternate}"
+        return f"{place}\t.\t.\t{';'.join(pieces) or '.'}\n"
 
     def _add_consequences(
         self, naming: tuple[Any, ...], found: list[Consequence], worst: Consequence
@@ -273,7 +277,7 @@ def write_tables(
     read: Reader,
     info: str,
     databases: Sequence[Prepared],
-    contig_lines: Sequence[str],
+    header_of_calls: Sequence[str],
     sites_parquet: Path,
     consequences_parquet: Path,
     out_bcf: Path,
@@ -284,7 +288,7 @@ def write_tables(
     ----------
     annotated : VCF or BCF of sites, one alternate allele per record, with the INFO field
         `info` of the engine and the columns of the databases.
-    contig_lines : ``##contig`` lines of the calls.
+    header_of_calls : lines of its header.
     out_bcf : gets ID, CSQ, the most severe consequence and the columns of the databases.
     """
     tally = Tally()
@@ -292,7 +296,7 @@ def write_tables(
         f"{line}\n"
         for line in (
             "##fileformat=VCFv4.3",
-            *contig_lines,
+            *(line for line in header_of_calls if KEPT_LINES.match(line)),
             *header_lines(databases).values(),
             "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
         )

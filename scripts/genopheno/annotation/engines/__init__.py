@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from genopheno.annotation.consequences import Consequence
 from genopheno.tools import Command
 
-# (contig, position, reference, alternate, INFO value of the engine) → consequences.
+# (contig, position, reference, alternate, INFO value of the engine or '') → consequences.
 Reader = Callable[[str, int, str, str, str], list[Consequence]]
 
 

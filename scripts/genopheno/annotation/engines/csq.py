@@ -1,7 +1,7 @@
 """bcftools csq: fast, haplotype-aware where the calls are phased.
 
-It writes short names, names no transcript in introns and in non-coding transcripts, and
-joins those of a gene; both are put right here from the gene models.
+It writes short names, and names no transcript in introns and in non-coding transcripts;
+both are put right here from the gene models. Changes are named as HGVS has it.
 
 Danecek P, McCarthy SA. BCFtools/csq: haplotype-aware variant consequences.
 Bioinformatics 2017;33:2037-2039.
@@ -102,10 +102,14 @@ class Csq:
         describe = Describer(self.reference, self.genes.models.transcripts).describe
 
         def read(contig: str, position: int, reference: str, alternate: str, value: str):
-            entries = parse(value, pointed.get(contig))
+            entries = parse(value, pointed.get(contig)) if value else []
+            if not alternate.isalpha():
+                if not alternate.startswith("<"):  # bcftools reads a breakend as bases
+                    return []
+                return [self.genes.complete(one) for one in entries]
             end = position + len(reference) - 1
             return [
-                # In an intron away from its ends the name of the change is of no use.
+                # Far from exons the name of the change is of no use.
                 one
                 if one.terms[0] == "intron_variant"
                 else described(one, *describe(one.transcript, position, reference, alternate))
@@ -163,28 +167,24 @@ def complete(
 ) -> list[Consequence]:
     """Entries with what the gene models tell; one entry per transcript.
 
-    An entry without a transcript (introns, non-coding transcripts) stands for all transcripts
-    of its gene there that no other entry names. Of a non-coding one, the models tell whether
-    an exon is hit. Where no transcript is found, the entry stays as it is.
+    In introns and in non-coding transcripts bcftools names no transcript, joins those of a
+    gene, and tells of one gene where several lie; some biotypes it does not use at all. There
+    the models say which transcripts lie at the place, and whether an exon is hit. Of a
+    transcript that breaks the rules bcftools says 'intron' wherever it is hit: that is left out.
 
     Parameters
     ----------
     start, end : first and last base of the reference allele, 1-based.
     """
     found: dict[str, Consequence] = {}
-    named = {one.transcript for one in entries if one.transcript}
     for one in entries:
         if one.transcript:
             _add(found, genes.complete(one))
-            continue
-        here = genes.at(one.gene_symbol, contig, start, end)
-        for known in here:
-            if known.id not in named:
-                terms = _unnamed_terms(known, genes.in_exon(known.id, start, end))
-                if terms:
-                    found.setdefault(known.id, _unnamed(terms, known.id, genes))
-        if not here:
-            _add(found, one)
+    for known in genes.at(contig, start, end):
+        if known.id not in found:
+            terms = _unnamed_terms(known, genes.in_exon(known.id, start, end))
+            if terms:
+                found[known.id] = _unnamed(terms, known.id, genes)
     return list(found.values())
 
 
@@ -211,14 +211,13 @@ def _unnamed(terms: tuple[str, ...], transcript: str, genes: Genes) -> Consequen
 
 def _add(found: dict[str, Consequence], one: Consequence) -> None:
     """Add a consequence; with one on the same transcript it becomes one, the worse first."""
-    key = one.transcript or one.gene_symbol
-    other = found.get(key)
+    other = found.get(one.transcript)
     if other is None:
-        found[key] = one
+        found[one.transcript] = one
         return
     first, second = (one, other) if one.rank < other.rank else (other, one)
     terms = tuple(dict.fromkeys((*first.terms, *second.terms)))
-    found[key] = first._replace(terms=terms)
+    found[one.transcript] = first._replace(terms=terms)
 
 
 def described(one: Consequence, coding: str | None, protein: str | None) -> Consequence:

@@ -176,7 +176,7 @@ class SnpEff:
 
     def reader(self, annotated: Path) -> Reader:
         def read(contig: str, position: int, reference: str, alternate: str, value: str):
-            return [parse_entry(entry, self.genes) for entry in value.split(",")]
+            return [parse_entry(entry, self.genes) for entry in value.split(",") if entry]
 
         return read
 

@@ -91,7 +91,7 @@ class Vep:
         layout = read_layout(header, annotated, self.info)
 
         def read(contig: str, position: int, reference: str, alternate: str, value: str):
-            return [parse_entry(entry, layout) for entry in value.split(",")]
+            return [parse_entry(entry, layout) for entry in value.split(",") if entry]
 
         return read
 
