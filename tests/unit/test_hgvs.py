@@ -184,9 +184,11 @@ def test_alleles_across_exon_borders_have_no_protein(tmp_path):
     whole = "T" + INTRON.upper() + "T"
     assert made.change(at + 2, whole, "") == ("c.42_43del", None)
     # A copy of the last bases of an exon is coding, one of the first of an intron is not.
-    c, p = made.change(at, "", "GAT")
-    assert (c, p) == ("c.40_42dup", "p.Asp14dup")
+    assert made.change(at, "", "GAT") == ("c.41_42+1dup", None)
     assert made.change(at + 3, "", "GTA")[1] is None
+    marked = coding(f"CAT{INTRON}TCA", 40)
+    made, at = gene(tmp_path, marked), place(marked, f"CAT{INTRON}")
+    assert made.change(at, "", "CAT") == ("c.40_42dup", "p.His14dup")
 
 
 def test_alleles_that_cannot_be_named(tmp_path):
