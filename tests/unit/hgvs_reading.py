@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from tests.unit.transcript_genome import parts_of
 
 THREE = dict(
     zip(
-        "Ala Arg Asn Asp Cys Gln Glu Gly His Ile Leu Lys Met Phe Pro Ser Thr Trp Tyr Val Ter".split(),
+        [
+            "Ala",
+            "Arg",
+            "Asn",
+            "Asp",
+            "Cys",
+            "Gln",
+            "Glu",
+            "Gly",
+            "His",
+            "Ile",
+            "Leu",
+            "Lys",
+            "Met",
+            "Phe",
+            "Pro",
+            "Ser",
+            "Thr",
+            "Trp",
+            "Tyr",
+            "Val",
+            "Ter",
+        ],
         "ARNDCQEGHILKMFPSTWYV*",
         strict=True,
     )
@@ -24,7 +47,7 @@ CODONS = dict(
 
 def numbering(marked: str) -> dict[str, int]:
     """HGVS name of each base of a gene → its place in the text without brackets."""
-    text, exons, cds = parts_of(marked)
+    _text, exons, cds = parts_of(marked)
     exonic = [place for start, end in exons for place in range(start, end)]
     coding = [place for start, end in cds for place in range(start, end)]
     names = {}
@@ -37,7 +60,7 @@ def numbering(marked: str) -> dict[str, int]:
             names[place] = f"*{rank - exonic.index(coding[-1])}"
         else:
             names[place] = str(coding.index(place) + 1)
-    for (_, left), (right, _) in zip(exons, exons[1:], strict=False):
+    for (_, left), (right, _) in itertools.pairwise(exons):
         size = right - left
         for n in range(1, size + 1):
             up = n <= size + 1 - n

@@ -111,12 +111,10 @@ def test_protein_changes_of_the_recommendations(tmp_path, cds, at, removed, adde
     assert found == printed
 
 
-
-
 def random_gene(rng, coding=True):
     """Exons of few different bases, so that indels shift; three coding exons, no stop within."""
     some = rng.choice(("AC", "ACG", "ACGT", "GT"))
-    codons = [c for c in (a + b + d for a in some for b in some for d in some)]
+    codons = [a + b + d for a in some for b in some for d in some]
     codons = [c for c in codons if c not in ("TAA", "TAG", "TGA")]
     cds = "ATG" + "".join(rng.choice(codons) for _ in range(12)) + rng.choice(("TAA", "TGA"))
 

@@ -117,8 +117,7 @@ BROKEN = [
     ("cds-gap", [GENE, TRANSCRIPT, exon(1, 90), cds(1, 30, 0), cds(32, 61, 0)]),
     (
         "cds-gap",
-        [GENE, TRANSCRIPT, exon(1, 20), exon(30, 50), exon(60, 90)]
-        + [cds(1, 20, 0), cds(60, 66, 1)],
+        [GENE, TRANSCRIPT, exon(1, 20), exon(30, 50), exon(60, 90), cds(1, 20, 0), cds(60, 66, 1)],
     ),
     ("cds-phase", [GENE, TRANSCRIPT, exon(1, 40), exon(50, 90), cds(1, 40, 0), cds(50, 61, 1)]),
     ("cds-start", [GENE, TRANSCRIPT, exon(1, 90), cds(4, 33, 1)]),
@@ -145,9 +144,7 @@ def test_parts_on_another_strand_or_contig_and_no_strand(tmp_path):
     wrong = ["2" + line[1:] for line in rows(exon(1, 90))]
     found = models(tmp_path, good + rows(GENE, TRANSCRIPT) + wrong)
     assert [b.code for b in found.broken] == ["place-differs"]
-    none = [
-        line.replace("\t+\t", "\t.\t") for line in rows(GENE, TRANSCRIPT, exon(1, 90))
-    ]
+    none = [line.replace("\t+\t", "\t.\t") for line in rows(GENE, TRANSCRIPT, exon(1, 90))]
     assert [b.code for b in models(tmp_path, good + none).broken] == ["strand-missing"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,7 @@ class Features:
         table = np.frombuffer(parts, np.int32).reshape(-1, WIDTH)
         table = table[np.lexsort((table[:, 2], table[:, 0]))]
         bounds = np.searchsorted(table[:, 0], np.arange(len(self.numbers) + 1)).tolist()
-        return (table[a:b, 1:] for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+        return (table[a:b, 1:] for a, b in itertools.pairwise(bounds))
 
 
 def read_features(gff3: str | Path) -> Features:

@@ -50,11 +50,7 @@ def _cds_fault(
         within.append(index)
     for n in range(1, len(cds)):
         before, after = within[n - 1], within[n]
-        if (
-            after != before + 1
-            or cds[n - 1][1] != exons[before][1]
-            or cds[n][0] != exons[after][0]
-        ):
+        if after != before + 1 or cds[n - 1][1] != exons[before][1] or cds[n][0] != exons[after][0]:
             return "cds-gap", f"transcribed bases between CDS parts before {cds[n][0]:,}"
     order = cds if strand > 0 else cds[::-1]
     first_phase = max(0, order[0][2])
