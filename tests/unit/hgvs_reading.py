@@ -7,35 +7,11 @@ import re
 
 from tests.unit.transcript_genome import parts_of
 
-THREE = dict(
-    zip(
-        [
-            "Ala",
-            "Arg",
-            "Asn",
-            "Asp",
-            "Cys",
-            "Gln",
-            "Glu",
-            "Gly",
-            "His",
-            "Ile",
-            "Leu",
-            "Lys",
-            "Met",
-            "Phe",
-            "Pro",
-            "Ser",
-            "Thr",
-            "Trp",
-            "Tyr",
-            "Val",
-            "Ter",
-        ],
-        "ARNDCQEGHILKMFPSTWYV*",
-        strict=True,
-    )
-)
+THREE_LETTERS = (
+    "Ala", "Arg", "Asn", "Asp", "Cys", "Gln", "Glu", "Gly", "His", "Ile", "Leu", "Lys", "Met",
+    "Phe", "Pro", "Ser", "Thr", "Trp", "Tyr", "Val", "Ter",
+)  # fmt: skip
+THREE = dict(zip(THREE_LETTERS, "ARNDCQEGHILKMFPSTWYV*", strict=True))
 CODONS = dict(
     zip(
         (a + b + c for a in "TCAG" for b in "TCAG" for c in "TCAG"),
