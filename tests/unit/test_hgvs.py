@@ -292,6 +292,9 @@ def test_start_codon(tmp_path):
     # It is moved, not changed.
     assert made.change(6, "", "ACC") == ("c.-2_1dup", "p.Met1=")
     assert made.change(9, "", "TTC") == ("c.-1_1insTTC", None)
+    # Another ATG stands where the start codon would be, had only its place changed.
+    made = gene(tmp_path, "GGCATGCAC[ATGGCAGCAGCATAA]GCC")
+    assert made.change(7, "ACATGG", "") == ("c.-2_4del", "p.Met1?")
 
 
 def test_stop_codon(tmp_path):
