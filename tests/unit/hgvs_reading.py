@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from tests.unit.transcript_genome import parts_of
 
-THREE = dict(
-    zip(
-        "Ala Arg Asn Asp Cys Gln Glu Gly His Ile Leu Lys Met Phe Pro Ser Thr Trp Tyr Val Ter".split(),
-        "ARNDCQEGHILKMFPSTWYV*",
-        strict=True,
-    )
-)
+THREE_LETTERS = (
+    "Ala", "Arg", "Asn", "Asp", "Cys", "Gln", "Glu", "Gly", "His", "Ile", "Leu", "Lys", "Met",
+    "Phe", "Pro", "Ser", "Thr", "Trp", "Tyr", "Val", "Ter",
+)  # fmt: skip
+THREE = dict(zip(THREE_LETTERS, "ARNDCQEGHILKMFPSTWYV*", strict=True))
 CODONS = dict(
     zip(
         (a + b + c for a in "TCAG" for b in "TCAG" for c in "TCAG"),
@@ -24,7 +23,7 @@ CODONS = dict(
 
 def numbering(marked: str) -> dict[str, int]:
     """HGVS name of each base of a gene → its place in the text without brackets."""
-    text, exons, cds = parts_of(marked)
+    _text, exons, cds = parts_of(marked)
     exonic = [place for start, end in exons for place in range(start, end)]
     coding = [place for start, end in cds for place in range(start, end)]
     names = {}
@@ -37,7 +36,7 @@ def numbering(marked: str) -> dict[str, int]:
             names[place] = f"*{rank - exonic.index(coding[-1])}"
         else:
             names[place] = str(coding.index(place) + 1)
-    for (_, left), (right, _) in zip(exons, exons[1:], strict=False):
+    for (_, left), (right, _) in itertools.pairwise(exons):
         size = right - left
         for n in range(1, size + 1):
             up = n <= size + 1 - n

@@ -111,12 +111,10 @@ def test_protein_changes_of_the_recommendations(tmp_path, cds, at, removed, adde
     assert found == printed
 
 
-
-
 def random_gene(rng, coding=True):
     """Exons of few different bases, so that indels shift; three coding exons, no stop within."""
     some = rng.choice(("AC", "ACG", "ACGT", "GT"))
-    codons = [c for c in (a + b + d for a in some for b in some for d in some)]
+    codons = [a + b + d for a in some for b in some for d in some]
     codons = [c for c in codons if c not in ("TAA", "TAG", "TGA")]
     cds = "ATG" + "".join(rng.choice(codons) for _ in range(12)) + rng.choice(("TAA", "TGA"))
 
@@ -184,9 +182,11 @@ def test_alleles_across_exon_borders_have_no_protein(tmp_path):
     whole = "T" + INTRON.upper() + "T"
     assert made.change(at + 2, whole, "") == ("c.42_43del", None)
     # A copy of the last bases of an exon is coding, one of the first of an intron is not.
-    c, p = made.change(at, "", "GAT")
-    assert (c, p) == ("c.40_42dup", "p.Asp14dup")
+    assert made.change(at, "", "GAT") == ("c.41_42+1dup", None)
     assert made.change(at + 3, "", "GTA")[1] is None
+    marked = coding(f"CAT{INTRON}TCA", 40)
+    made, at = gene(tmp_path, marked), place(marked, f"CAT{INTRON}")
+    assert made.change(at, "", "CAT") == ("c.40_42dup", "p.His14dup")
 
 
 def test_alleles_that_cannot_be_named(tmp_path):
@@ -292,6 +292,9 @@ def test_start_codon(tmp_path):
     # It is moved, not changed.
     assert made.change(6, "", "ACC") == ("c.-2_1dup", "p.Met1=")
     assert made.change(9, "", "TTC") == ("c.-1_1insTTC", None)
+    # Another ATG stands where the start codon would be, had only its place changed.
+    made = gene(tmp_path, "GGCATGCAC[ATGGCAGCAGCATAA]GCC")
+    assert made.change(7, "ACATGG", "") == ("c.-2_4del", "p.Met1?")
 
 
 def test_stop_codon(tmp_path):

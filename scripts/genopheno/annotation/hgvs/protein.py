@@ -91,9 +91,10 @@ def _start(spliced: Spliced, start: int, end: int, added: str, grown: int) -> st
     after = spliced.sequence[:start] + added + spliced.sequence[end : first + 3 + abs(grown)]
     if start >= first and spliced.code.get(after[first : first + 3]) == "M":
         return None
-    copy = first + grown
-    codon = spliced.sequence[first : first + 3]
-    return "p.Met1=" if copy >= 0 and after[copy : copy + 3] == codon else "p.Met1?"
+    copy = first + grown  # where the codon is, if all behind it is as before
+    moved = end <= first + 3 and copy >= 0
+    moved = moved and after[copy : copy + 3] == spliced.sequence[first : first + 3]
+    return "p.Met1=" if moved else "p.Met1?"
 
 
 def _by_tails(spliced: Spliced, number: int, tail: str) -> str | None:
