@@ -2,20 +2,15 @@
 
 import csv
 import gzip
-import json
 import random
 import subprocess
 from collections import Counter, defaultdict
 
 import pysam
-import pytest
 
 from genopheno import fields
 from genopheno.annotation.annotate import annotate
 from genopheno.annotation.consequences import most_severe, parse
-from genopheno.annotation.databases import prepare
-from genopheno.problems import StageError
-from tests.unit.small_genome import query
 
 
 def unpack(source, target):
@@ -174,169 +169,3 @@ def test_coding_changes_of_real_genes_agree_with_the_genetic_code(data, tmp_path
             compared[before == after] += 1
     assert compared[True] > 500  # synonymous, over all transcripts
     assert compared[False] > 1500
-
-
-# --- Databases -------------------------------------------------------------------------
-
-
-def noncoding_gene(path, contig, end):
-    """The smallest GFF3: for calls without a gene in reach."""
-    biotype = "biotype=lincRNA"
-    path.write_text(
-        "##gff-version 3\n"
-        f"{contig}\tx\tgene\t1\t{end}\t.\t+\t.\tID=gene:G;Name=G;{biotype}\n"
-        f"{contig}\tx\tlnc_RNA\t1\t{end}\t.\t+\t.\tID=transcript:T;Parent=gene:G;{biotype}\n"
-        f"{contig}\tx\texon\t1\t{end}\t.\t+\t.\tParent=transcript:T\n"
-    )
-    return path
-
-
-def test_frequencies_of_a_real_person(data, tmp_path):
-    """NA12878 in 1 Mb: 1,153 of 1,236 alleles are among the 1000 Genomes sites."""
-    folder = data("kgp_1mb")
-    fasta = unpack(folder / "z.fa.gz", tmp_path / "z.fa")
-    database = tmp_path / "kgp.vcf.gz"
-    counts = prepare(
-        "kgp",
-        folder / "z.sites.vcf.gz",
-        reference=fasta,
-        fields=["AF", "EUR_AF"],
-        rsid=True,
-        out_vcf=database,
-    )
-    assert counts["records_in"] == 28_998
-    assert counts["alleles_disagreeing"] == 0
-    assert counts["records"] == counts["alleles"] - counts["duplicates"] >= 28_998 + 138
-
-    calls = indexed(
-        folder / "z.NA12878_giab_v3.3.2.vcf.gz",
-        tmp_path / "calls.bcf",
-        *("norm", "-m", "-any", "-f", fasta),
-    )
-    genes = noncoding_gene(tmp_path / "genes.gff3", "z", 1_000_000)
-    sites, report = run(tmp_path, calls, fasta, genes, {"kgp": database})
-    assert report["records_in"] == report["records_out"] == 1236
-    assert report["databases"]["kgp"]["alleles_annotated"] >= 1153
-
-    # Every SNV frequency, looked up again by another reader in the file as published.
-    published = {}
-    for record in pysam.VariantFile(str(folder / "z.sites.vcf.gz")):
-        for index, alternate in enumerate(record.alts):
-            value = record.info["EUR_AF"][index]
-            published.setdefault((record.pos, record.ref, alternate), []).append(value)
-    compared = 0
-    for site in sites[sites["database_fields"].notna()].itertuples():
-        there = published.get((site.position, site.reference, site.alternate))
-        if there and len(there) == 1:
-            found = json.loads(site.database_fields)["kgp"]["EUR_AF"]
-            assert found == pytest.approx(there[0], rel=1e-6), site.variant_id
-            compared += 1
-    assert compared > 1000
-    snvs = sites[(sites["reference"].str.len() == 1) & (sites["alternate"].str.len() == 1)]
-    unknown = snvs[snvs["database_fields"].isna()]
-    keys = zip(unknown["position"], unknown["reference"], unknown["alternate"], strict=True)
-    assert not [key for key in keys if key in published]
-
-
-def test_gnomad_with_its_870_fields(data, tmp_path):
-    """Frequencies and flags of gnomAD exomes, on a reference that knows only their REF."""
-    source = data("hail_sample_vcf") / "gnomad_exomes_r2.1.1_chr1.sites.vcf.gz"
-    records = list(pysam.VariantFile(str(source)))
-    sequence = ["N"] * (max(r.stop for r in records) + 100)
-    for record in records:
-        sequence[record.start : record.start + len(record.ref)] = record.ref
-    fasta = tmp_path / "1.fa"
-    fasta.write_text(">1\n" + "".join(sequence) + "\n")
-    wanted = ["AF", "AC", "popmax", "segdup", "vep"]
-    database = tmp_path / "gnomad.vcf.gz"
-    counts = prepare("gnomad", source, reference=fasta, fields=wanted, rsid=True, out_vcf=database)
-    assert counts["records"] == len(records) == 100
-
-    calls = indexed(source, tmp_path / "calls.bcf", "annotate", "-x", "INFO,ID,FILTER")
-    genes = noncoding_gene(tmp_path / "genes.gff3", "1", len(sequence))
-    sites, report = run(tmp_path, calls, fasta, genes, {"gnomad": database})
-    assert report["databases"]["gnomad"]["fraction_annotated"] == 1
-    sites = sites.set_index(["position", "reference", "alternate"])
-    for record in records:
-        site = sites.loc[record.pos, record.ref, record.alts[0]]
-        found = json.loads(site["database_fields"])["gnomad"]
-        assert found.get("AC") == record.info["AC"][0]
-        if "AF" in record.info:
-            assert found["AF"] == pytest.approx(record.info["AF"][0], rel=1e-6)
-        assert found.get("segdup", False) == ("segdup" in record.info)
-        popmax = record.info.get("popmax", (None,))[0]
-        assert found.get("popmax") == popmax
-        assert found.get("vep") == (",".join(record.info["vep"]) if "vep" in record.info else None)
-        assert site["rsid"] == record.id
-    with pytest.raises(StageError, match="no INFO field AF_of_everything"):
-        prepare("x", source, reference=fasta, fields=["AF_of_everything"], out_vcf=database)
-
-
-def test_clinvar_on_the_chromosome_that_we_have(data, tmp_path):
-    clinvar = data("clinvar_small") / "clinvar_grch38_50.vcf.gz"
-    folder = data("annotation_ensembl_chr21")
-    fasta = unpack(folder / "grch38_chr21_10mb.fa.gz", tmp_path / "21.fa")
-    database = tmp_path / "clinvar.vcf.gz"
-    counts = prepare(
-        "clinvar",
-        clinvar,
-        reference=fasta,
-        fields=["CLNSIG", "CLNDN", "GENEINFO"],
-        out_vcf=database,
-    )
-    assert counts["records_in"] == 50
-    assert counts["records_outside_reference"] == 49
-    vcf = tmp_path / "one.vcf"
-    vcf.write_text(
-        "##fileformat=VCFv4.2\n##contig=<ID=21>\n"
-        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-        "21\t6116503\t.\tC\tA\t.\t.\t.\n21\t6116503\t.\tC\tT\t.\t.\t.\n"
-    )
-    genes = folder / "ensembl84_chr21_10mb.gff3.gz"
-    calls = indexed(vcf, tmp_path / "one.bcf")
-    sites, _ = run(tmp_path, calls, fasta, genes, {"clinvar": database})
-    assert sites["database_fields"].iloc[0] is None
-    assert json.loads(sites["database_fields"].iloc[1]) == {
-        "clinvar": {
-            "CLNSIG": "Pathogenic",
-            "CLNDN": "Rolandic_epilepsy",
-            "GENEINFO": "LOC102724428:102724428",
-        }
-    }
-    assert query(tmp_path / "annotated.vcf.gz", "%INFO/clinvar_CLNSIG\n") == [".", "Pathogenic"]
-
-
-def test_clinvar_and_chr_names(data, tmp_path):
-    """'20' against 'chr20' is refused with both names, not answered with nothing."""
-    clinvar = data("clinvar_small") / "clinvar_grch38_50.vcf.gz"
-    fasta = unpack(data("grch38_chr20_10mb") / "grch38_chr20_10mb.fa.gz", tmp_path / "chr20.fa")
-    out = tmp_path / "clinvar.vcf.gz"
-    with pytest.raises(StageError) as error:
-        prepare("clinvar", clinvar, reference=fasta, fields=["MC"], out_vcf=out)
-    assert error.value.problems[0].code == "contigs-differ"
-    assert "chr20" in str(error.value)
-    names = tmp_path / "names.tsv"
-    names.write_text("20 chr20\n")
-    renamed = indexed(clinvar, tmp_path / "renamed.bcf", "annotate", "--rename-chrs", names)
-    counts = prepare("clinvar", renamed, reference=fasta, fields=["MC"], out_vcf=out)
-    assert counts["records"] == 2
-    assert query(out, "%POS %REF %ALT %INFO/clinvar_MC\n") == [
-        "145514 GCAAA G SO:0001589|frameshift_variant",
-        "145669 ACC A SO:0001589|frameshift_variant",
-    ]
-
-
-def test_another_build_of_clinvar_is_refused(data, tmp_path):
-    """GRCh38 sites on a sequence of GRCh37: half the SNVs and more disagree."""
-    folder = data("kgp_1mb")
-    fasta = unpack(folder / "z.fa.gz", tmp_path / "z.fa")
-    shifted = tmp_path / "shifted.vcf"
-    with shifted.open("w") as out:
-        for line in gzip.open(folder / "z.sites.vcf.gz", "rt"):
-            cells = line.split("\t")
-            if not line.startswith("#"):
-                cells[1] = str(int(cells[1]) + 7)
-            out.write("\t".join(cells))
-    with pytest.raises(StageError) as error:
-        prepare("kgp", shifted, reference=fasta, fields=["AF"], out_vcf=tmp_path / "o.vcf.gz")
-    assert error.value.problems[0].code == "database-other-build"
