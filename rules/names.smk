@@ -88,6 +88,14 @@ def one_of(samples):
     return "|".join(map(re.escape, samples)) or "(?!)"
 
 
+def database_options(database):
+    """Options of 'genopheno database' from the configuration of one."""
+    options = [word for field in database.fields for word in ("--field", field)]
+    options += ["--match", database.match] if database.match else []
+    options += ["--combine", database.combine, "--rsid" if database.rsid else "--no-rsid"]
+    return [*options, "--source", database.source, "--release", database.version]
+
+
 @cache
 def sexes_that_matter():
     """Sex of each sample with reads; none where every sex has the same copies of all contigs."""

@@ -4,14 +4,6 @@ import os
 HANDED_IN = list(dict.fromkeys(path for unit in _units for path in unit.files.values()))
 
 
-def database_options(database):
-    """Options of 'genopheno database' from the configuration of one."""
-    options = [word for field in database.fields for word in ("--field", field)]
-    options += ["--match", database.match] if database.match else []
-    options += ["--combine", database.combine, "--rsid" if database.rsid else "--no-rsid"]
-    return [*options, "--source", database.source, "--release", database.version]
-
-
 # First of all, so that faults show at once. No step that works on the submission waits for
 # it: each verifies what it reads, and a receipt made anew (since files were archived, say) runs
 # only the report again.

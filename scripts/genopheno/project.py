@@ -142,6 +142,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
             progress=progress,
             realign=getattr(values.reads, "realign", False),
             kept=kept,
+            database_fields={name: database.fields for name, database in values.databases.items()},
         )
     people = sheet.people(received.units) if received.units else None
     rows: dict[str, int] = {}

@@ -67,7 +67,11 @@ def form_of(path: str | Path) -> Form:
         return "vcf"
     if begin.startswith("BCF\2"):
         return "bcf"
-    return "bed" if re.search(r"\.bed(\.b?gz)?$", str(path).lower()) else "table"
+    return "bed" if is_bed(path) else "table"
+
+
+def is_bed(path: str | Path) -> bool:
+    return bool(re.search(r"\.bed(\.b?gz)?$", str(path).lower()))
 
 
 def header(path: str | Path) -> tuple[int, list[str]]:

@@ -49,7 +49,7 @@ def match_contigs(
             "contigs-differ",
             file,
             f"no contig of database {name} ({some(per_contig)}) is in the reference {reference} "
-            f"({some(lengths)}), nor with or without 'chr'",
+            f"({some(lengths)}), nor one of that length with or without 'chr'",
             "Rename its contigs with 'bcftools annotate --rename-chrs', or take the database "
             "of this build",
         )
