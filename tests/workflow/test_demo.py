@@ -64,6 +64,7 @@ def test_the_bad_sample_is_failed_with_its_reason_and_left_out(demo: tuple[Path,
 def test_every_table_is_declared_and_the_dictionary_names_every_column(demo) -> None:
     results = demo[0] / "results"
     assert fields.check_tables(results) == []
+    assert fields.check_codes(results) == []
     assert fields.check_dictionary(results / "matrices") == []
 
 

@@ -105,13 +105,12 @@ PHENOTYPES = columns(
     "controlled",
     """
 participant | string | | person
-sex         | string | | declared sex: female, male or unknown | | female, male, unknown
 """,
 )
 
 PHENOTYPES_FAMILIES = columns(
     "controlled",
     """
-{trait} | float64 | | trait, covariate or group {trait}, as declared in the phenotypes of the project; type, unit and meaning are told for each
+{trait} | float64 | | trait, covariate or group {trait}, or sex, as declared in the phenotypes of the project; type, unit and meaning are told for each
 """,
 )
