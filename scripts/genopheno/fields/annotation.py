@@ -6,11 +6,11 @@ from genopheno.fields.field import VARIANT, columns
 
 GENE = """
 gene_id         | string |  | gene that is hit; missing: none
-gene_symbol     | string |  | its symbol
-transcript_id   | string |  | its transcript; missing where the engine names none (bcftools csq in introns)
+gene_symbol     | string |  | symbol of the gene that is hit
+transcript_id   | string |  | transcript that is hit; missing: none, or the engine names none (bcftools csq in introns)
 biotype         | string |  | biotype of the transcript, as in the gene models
 canonical       | bool   |  | the gene models mark the transcript as Ensembl canonical; missing: no transcript is named
-mane_select     | bool   |  | likewise as MANE Select
+mane_select     | bool   |  | the gene models mark the transcript as MANE Select; missing: no transcript is named
 consequence     | string |  | most severe Sequence Ontology consequence term
 impact          | string |  | HIGH, MODERATE, LOW or MODIFIER, after the Ensembl ranking | | HIGH, MODERATE, LOW, MODIFIER
 coding_change   | string |  | change of the transcript, HGVS c. or n. without the accession
@@ -44,7 +44,7 @@ CONSEQUENCES = columns(
     + GENE
     + """
 terms               | string |  | all consequence terms on this transcript, '&' between
-most_severe         | bool   |  | the one that the table of sites shows
-most_severe_of_gene | bool   |  | the one to show of this gene
+most_severe         | bool   |  | this row is what the table of sites shows of the allele
+most_severe_of_gene | bool   |  | this row is the one to show of the allele and this gene
 """,
 )

@@ -18,8 +18,8 @@ neg_log10_p_value       | float64 |      | -log10 p; does not underflow
 variant_id              | string  |      | contig:position:reference:alternate
 rsid                    | string  |      | dbSNP identifier
 n                       | int32   | people | people with genotype, phenotype and covariates
-n_cases                 | int32   | people | cases among them; null for a quantitative trait
-n_controls              | int32   | people | controls among them; null for a quantitative trait
+n_cases                 | int32   | people | cases among the n people; null for a quantitative trait
+n_controls              | int32   | people | controls among the n people; null for a quantitative trait
 test                    | string  |      | linear, score, wald (engine hail), firth-approximate or firth | | linear, score, wald, firth-approximate, firth
 converged               | bool    |      | the fit converged; null statistics where it did not
 """,

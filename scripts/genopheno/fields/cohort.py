@@ -46,7 +46,7 @@ GROUP_FREQUENCIES = columns(
     """
 variant_id       | string  |         | contig:position:reference:alternate
 group            | string  |         | participant column that groups people; all: everyone
-level            | string  |         | its value; unknown: missing
+level            | string  |         | value of the group's column; unknown: missing
 people           | int32   | people  | people in the group
 allele_count     | int32   | alleles | alternate alleles among called genotypes
 allele_number    | int32   | alleles | alleles among called genotypes
@@ -60,12 +60,12 @@ GROUPS = columns(
     "controlled",
     """
 group             | string  |          | participant column that groups people; all: everyone
-level             | string  |          | its value; unknown: missing
+level             | string  |          | value of the group's column; unknown: missing
 people            | int32   | people   | people in the group
 n_variants        | int64   | variants | passing variants with an alternate allele in the group
-n_private         | int64   | variants | those of them with no alternate allele elsewhere
+n_private         | int64   | variants | passing variants with an alternate allele in this group and no other
 call_rate_mean    | float64 |          | mean over people of the fraction of called genotypes
-call_rate_min     | float64 |          | smallest of them
+call_rate_min     | float64 |          | smallest fraction of called genotypes of a person
 n_het_mean        | float64 | sites    | mean heterozygous calls per person
 n_hom_alt_mean    | float64 | sites    | mean homozygous alternate calls per person
 ti_tv_mean        | float64 |          | mean over people of transitions over transversions
@@ -80,7 +80,7 @@ trait          | string  |             | trait as declared
 type           | string  |             | quantitative or binary | | quantitative, binary
 unit           | string  |             | unit of a quantitative trait, before transformation
 group          | string  |             | participant column that groups people; all: everyone
-level          | string  |             | its value; unknown: missing
+level          | string  |             | value of the group's column; unknown: missing
 people         | int32   | people      | people in the group
 n              | int32   | people      | people with a value
 missing        | int32   | people      | people without

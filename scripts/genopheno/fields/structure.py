@@ -19,7 +19,7 @@ KINSHIP = columns(
 sample_1     | string  |          | first of the pair
 sample_2     | string  |          | second of the pair
 n_variants   | int32   | variants | variants with both genotypes
-ibs0         | float64 |          | fraction of them with opposite homozygotes
+ibs0         | float64 |          | fraction of the n_variants with opposite homozygotes
 kinship      | float64 |          | KING-robust kinship coefficient
 relationship | string  |          | duplicate, first-degree, second-degree, third-degree or unrelated | | duplicate, first-degree, second-degree, third-degree, unrelated
 """,
