@@ -11,12 +11,12 @@ sample        | string  |       | sequenced library pool
 participant   | string  |       | person; the genotype columns are keyed by sample
 sex           | string  |       | declared sex: female, male or unknown | | female, male, unknown
 verdict       | string  |       | verdict of the sample QC: pass or warn | | pass, warn
-call_rate     | float64 |       | fraction of called genotypes over the cohort's variants
-n_het         | int64   | sites | heterozygous calls
-n_hom_var     | int64   | sites | homozygous alternate calls
-n_singleton   | int64   | sites | alternate alleles seen in this sample alone
-r_ti_tv       | float64 |       | alternate alleles: transitions over transversions
-r_het_hom_var | float64 |       | heterozygous over homozygous alternate calls
+call_rate     | float64 |       | fraction of called genotypes over the cohort's variants | Hail sample_qc
+n_het         | int64   | sites | heterozygous calls | Hail sample_qc
+n_hom_var     | int64   | sites | homozygous alternate calls | Hail sample_qc
+n_singleton   | int64   | sites | alternate alleles seen in this sample alone | Hail sample_qc
+r_ti_tv       | float64 |       | alternate alleles: transitions over transversions | Hail sample_qc
+r_het_hom_var | float64 |       | heterozygous over homozygous alternate calls | Hail sample_qc
 """,
 )
 
@@ -24,10 +24,10 @@ COHORT_VARIANTS = columns(
     "open",
     VARIANT
     + """
-rsid             | string  |   | dbSNP identifier
-gene_symbol      | string  |   | gene of the most severe consequence
-consequence      | string  |   | most severe consequence
-impact           | string  |   | impact class
+rsid             | string  |   | dbSNP identifier | dbSNP
+gene_symbol      | string  |   | gene of the most severe consequence | gene models (GFF3)
+consequence      | string  |   | most severe consequence | Sequence Ontology
+impact           | string  |   | impact class | Ensembl Variation
 call_rate        | float64 |   | fraction of samples with a genotype
 allele_count     | int32   |   | alternate alleles among called genotypes
 allele_number    | int32   |   | alleles among called genotypes
@@ -35,7 +35,7 @@ allele_frequency | float64 |   | allele_count / allele_number
 n_hom_ref        | int32   | samples | homozygous reference
 n_het            | int32   | samples | heterozygous
 n_hom_alt        | int32   | samples | homozygous alternate
-hwe_p_value      | float64 |   | exact Hardy-Weinberg test, two-sided mid-p, diploid calls
+hwe_p_value      | float64 |   | exact Hardy-Weinberg test, two-sided mid-p, diploid calls | Hail variant_qc
 passes           | bool    |   | passes the variant QC and is in the genotype blocks
 reasons          | string  |   | why it does not pass, ';' between
 """,

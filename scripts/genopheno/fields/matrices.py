@@ -72,8 +72,8 @@ genotype_quality | int32  | phred   | FORMAT/GQ; missing: not told
 MATRIX_GENES = columns(
     "open",
     """
-gene_id     | string |          | gene
-gene_symbol | string |          | symbol of the gene
+gene_id     | string |          | gene | gene models (GFF3)
+gene_symbol | string |          | symbol of the gene | gene models (GFF3)
 contig      | string |          | contig of the variants
 start       | int32  | bp       | 1-based position of the first variant of the gene
 end         | int32  | bp       | 1-based position of the last variant of the gene

@@ -15,20 +15,20 @@ reads                   | int64   | reads | reads handed in, both ends counted
 bases                   | int64   | bp    | bases handed in
 q30_fraction            | float64 |       | fraction of the bases handed in with quality 30 or more
 reads_after_trimming    | int64   | reads | reads left by quality and length trimming; null for alignments taken as they are
-mapped_fraction         | float64 |       | primary reads that are mapped
-properly_paired_fraction| float64 |       | primary reads in a proper pair; null for single reads
-duplicate_fraction      | float64 |       | primary mapped reads that are marked as duplicates; null where none was looked for
-mismatch_rate           | float64 |       | mismatches per mapped base
-insert_size_mean        | float64 | bp    | mean insert size of the 99 % of pairs that are not extreme
-insert_size_sd          | float64 | bp    | standard deviation of the insert size of the 99 % of pairs that are not extreme
-insert_size_median      | float64 | bp    | median insert size of all mapped pairs
-mean_coverage           | float64 | reads | mean depth over the reference, duplicates left out
-median_coverage         | float64 | reads | median depth over the reference
-breadth_1x              | float64 |       | fraction of the reference with depth 1 or more
-breadth_10x             | float64 |       | fraction of the reference with depth 10 or more
-target_mean_coverage    | float64 | reads | mean depth over the targets; null where there are none
-target_median_coverage  | float64 | reads | median depth over the targets
-target_breadth_10x      | float64 |       | fraction of the targets with depth 10 or more
+mapped_fraction         | float64 |       | primary reads that are mapped | samtools stats
+properly_paired_fraction| float64 |       | primary reads in a proper pair; null for single reads | samtools stats
+duplicate_fraction      | float64 |       | primary mapped reads that are marked as duplicates; null where none was looked for | samtools stats
+mismatch_rate           | float64 |       | mismatches per mapped base | samtools stats
+insert_size_mean        | float64 | bp    | mean insert size of the 99 % of pairs that are not extreme | samtools stats
+insert_size_sd          | float64 | bp    | standard deviation of the insert size of the 99 % of pairs that are not extreme | samtools stats
+insert_size_median      | float64 | bp    | median insert size of all mapped pairs | samtools stats
+mean_coverage           | float64 | reads | mean depth over the reference, duplicates left out | mosdepth
+median_coverage         | float64 | reads | median depth over the reference | mosdepth
+breadth_1x              | float64 |       | fraction of the reference with depth 1 or more | mosdepth
+breadth_10x             | float64 |       | fraction of the reference with depth 10 or more | mosdepth
+target_mean_coverage    | float64 | reads | mean depth over the targets; null where there are none | mosdepth
+target_median_coverage  | float64 | reads | median depth over the targets | mosdepth
+target_breadth_10x      | float64 |       | fraction of the targets with depth 10 or more | mosdepth
 call_rate               | float64 |       | fraction of called genotypes among sites that pass
 n_het                   | int64   | sites | heterozygous calls
 n_hom_alt               | int64   | sites | homozygous alternate calls
@@ -37,7 +37,7 @@ ti_tv                   | float64 |       | transitions over transversions
 n_singletons            | int64   | sites | alternate alleles seen once in the cohort, here
 contamination           | float64 |       | fraction of the reads that is another person's, from allele depths
 contamination_low       | float64 |       | lower end of the interval of contamination
-charr                   | float64 |       | contamination as CHARR, where gVCFs were combined
+charr                   | float64 |       | contamination as CHARR, where gVCFs were combined | CHARR, Lu 2023
 x_coverage_ratio        | float64 |       | mean depth of X over that of the autosomes
 y_coverage_ratio        | float64 |       | mean depth of Y over that of the autosomes
 x_heterozygosity        | float64 |       | heterozygosity of X over that expected of two X
@@ -93,8 +93,8 @@ declared        | string  |       | same participant, or the relation in the ped
 n_sites         | int32   | sites | common SNPs at which both have reads (or a genotype)
 n_sure          | int32   | sites | common SNPs at which both genotypes are sure (as GQ 20)
 concordance     | float64 |       | fraction of the sure genotypes that are equal
-ibs0            | float64 |       | fraction of the sure genotypes that are opposite homozygotes
-kinship         | float64 |       | KING-robust kinship coefficient, from the sure genotypes
+ibs0            | float64 |       | fraction of the sure genotypes that are opposite homozygotes | KING, Manichaikul 2010
+kinship         | float64 |       | KING-robust kinship coefficient, from the sure genotypes | KING, Manichaikul 2010
 same_log10_odds | float64 |       | log10 odds of one person against sharing 90 % or less, from reads
 relation        | string  |       | same, parent-child, full-siblings, second-degree, third-degree, unrelated, different or undecided
 outcome         | string  |       | agrees, differs, undecided; '': nothing was declared of two people
@@ -105,7 +105,7 @@ CHARR = columns(
     "controlled",
     """
 sample  | string  |       | sequenced library pool
-charr   | float64 |       | contamination as CHARR: mean over n_sites of the share of reference reads among homozygous alternate SNPs, divided by the frequency of the reference allele; missing: no site
-n_sites | int32   | sites | homozygous alternate calls that charr is made of
+charr   | float64 |       | contamination as CHARR: mean over n_sites of the share of reference reads among homozygous alternate SNPs, divided by the frequency of the reference allele; missing: no site | CHARR, Lu 2023
+n_sites | int32   | sites | homozygous alternate calls that charr is made of | CHARR, Lu 2023
 """,
 )
