@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genopheno.demo import genes, reads, sites, traits, vcf
+from genopheno.demo import genes, reads, scores, sites, traits, vcf
 from genopheno.demo.cohort import Cohort, make_cohort
 from genopheno.demo.people import Person
 from genopheno.demo.templates import CONFIG, PHENOTYPES
@@ -86,6 +86,7 @@ def simulate(
     causes, table = plan(cohort, seed)
     _write_reference(directory, cohort)
     vcf.write_databases(directory / "databases", cohort, np.random.default_rng([seed, 4]))
+    scores.write_scores(directory / "databases", cohort, np.random.default_rng([seed, 8]))
     vcf.write_truth(directory / "truth/genotypes.vcf.gz", cohort)
     sheet = _write_reads(directory, cohort, seed, coverage, progress, threads)
     bad = cohort.people[-1]

@@ -27,6 +27,16 @@ databases:
     rsid: true
     source: simulated, like dbSNP
     version: seed {seed}
+  damage:
+    file: databases/damage.tsv.gz
+    fields: [score]
+    source: simulated scores of coding alleles
+    version: seed {seed}
+  conserved:
+    file: databases/conserved.bed.gz
+    fields: [score]
+    source: simulated scores of exons
+    version: seed {seed}
 
 calling:
   shards: 2

@@ -29,19 +29,19 @@ def blocks(results: Results) -> list[dict[str, Any] | None]:
 
 
 def _engine(told: dict[str, Any]) -> dict[str, Any]:
-    return facts(
-        "Consequences",
-        [
-            ("Engine", first(told, "engine.name", "engine")),
-            ("Version", first(told, "engine.version")),
-            ("Mode", first(told, "mode")),
-            ("Records in", first(told, "records_in")),
-            ("Records out", first(told, "records_out")),
-            ("Without a consequence", first(told, "without_consequence")),
-            ("Transcripts used", first(told, "genes.used.transcripts", "genes.used")),
-            ("Transcripts left out", count(first(told, "genes.left_out.n", "genes.left_out"))),
-        ],
-    )
+    pairs = [
+        ("Engine", first(told, "engine.name", "engine")),
+        ("Version", first(told, "engine.version")),
+        ("Mode", first(told, "mode")),
+        ("Records in", first(told, "records_in")),
+        ("Records out", first(told, "records_out")),
+        ("Symbolic alleles", count(first(told, "symbolic_alleles"))),
+        ("Without a consequence", first(told, "without_consequence")),
+        ("Alleles by transcript", first(told, "consequence_rows")),
+        ("Transcripts used", first(told, "genes.used.transcripts")),
+        ("Transcripts left out", count(first(told, "genes.left_out.n", "genes.left_out"))),
+    ]
+    return facts("Consequences", [(name, value) for name, value in pairs if value is not None])
 
 
 def _left_out(told: dict[str, Any]) -> dict[str, Any] | None:
@@ -56,7 +56,7 @@ def _left_out(told: dict[str, Any]) -> dict[str, Any] | None:
         for reason in reasons[:MOST_REASONS]
     ]
     n = count(first(told, "genes.left_out.n", "genes.left_out.reasons")) or len(lines)
-    more = "" if n <= len(lines) else f"The first {len(lines)} of {n:,}; all: annotation.json."
+    more = "" if n <= len(lines) else f"The first {len(lines)} of {n:,}."
     return {
         "kind": "code",
         "title": f"Transcripts left out ({n:,})",
@@ -94,7 +94,7 @@ def _found(databases: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
             "line": {"color": "var:fail", "width": 2},
         }
         for place, floor in enumerate(floors)
-        if floor is not None
+        if floor
     ]
     return figure(
         "plot-annotation",
@@ -102,15 +102,20 @@ def _found(databases: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         spec,
         alt="Fraction of the alleles found in each site database, with its floor",
         caption="Line: the floor of the configuration; the run stops below it."
-        if any(floor is not None for floor in floors)
+        if any(floors)
         else "",
         height=130 + 32 * len(databases),
     )
 
 
 def _floor(database: dict[str, Any]) -> float | None:
-    floor = database.get("floor")
+    """Fraction below which the run stops; 0: at least one allele; None: there is no floor."""
+    floor = first(database, "floor", "min_fraction")
     return float(floor) if isinstance(floor, int | float) else None
+
+
+def _in_words(floor: float | None) -> str:
+    return "none" if floor is None else f"{floor:.3g}" if floor else "one allele"
 
 
 def _table(databases: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
@@ -126,7 +131,7 @@ def _table(databases: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
             column("version", "Version"),
             column("alleles", "Alleles found", "int"),
             column("fraction", "Fraction", "frac"),
-            column("floor", "Floor", "frac"),
+            column("floor", "Floor"),
             column("fields", "Fields, with a value"),
         ],
         {
@@ -135,7 +140,7 @@ def _table(databases: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
             "version": [str(value.get("version") or "") for value in held],
             "alleles": [value.get("alleles_annotated") for value in held],
             "fraction": [float(value["fraction_annotated"]) for value in held],
-            "floor": [_floor(value) for value in held],
+            "floor": [_in_words(_floor(value)) for value in held],
             "fields": [_fields(value.get("fields")) for value in held],
         },
         file="databases.csv",

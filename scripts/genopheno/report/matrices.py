@@ -31,7 +31,8 @@ COUNTS = {
     "variants": "Variants",
     "samples": "Samples",
     "genes": "Genes",
-    "carriers": "Carriers of rare alleles",
+    "rare_variants": "Rare variants",
+    "carriers": "Carriers of them",
     "variants_left_out": "Variants left out",
     "samples_left_out": "Samples left out",
     "genotypes_below_quality": "Genotypes below the quality",
@@ -58,7 +59,7 @@ def section(results: Results) -> Section:
 
 
 def _files(results: Results) -> dict[str, Any] | None:
-    keys = ("what", "path", "bytes", "rows", "columns", "open")
+    keys = ("what", "file", "bytes", "rows", "columns", "open")
     rows: dict[str, list[Any]] = {key: [] for key in keys}
     for name, what, opens in FILES:
         if not results.has(f"matrices/{name}"):
@@ -67,7 +68,7 @@ def _files(results: Results) -> dict[str, Any] | None:
         parquet = name.endswith(".parquet")
         values = (
             what,
-            path,
+            name,
             size(results.path(f"matrices/{name}")),
             results.rows(f"matrices/{name}") if parquet else None,
             len(results.columns(f"matrices/{name}")) if parquet else None,
@@ -75,17 +76,18 @@ def _files(results: Results) -> dict[str, Any] | None:
         )
         for key, value in zip(keys, values, strict=True):
             rows[key].append(value)
-    if not rows["path"]:
+    if not rows["file"]:
         return None
     columns = [
         column("what", "What"),
-        column("path", "File", "code"),
+        column("file", "File", "code"),
         column("bytes", "Size", "bytes"),
         column("rows", "Rows", "int"),
         column("columns", "Columns", "int"),
         column("open", "Open with", "copy"),
     ]
-    return table("table-matrices", "Files", columns, rows, page=len(FILES))
+    title = f"Files below {results.root.name}/matrices"
+    return table("table-matrices", title, columns, rows, page=len(FILES))
 
 
 def _genes(results: Results) -> dict[str, Any] | None:
