@@ -7,13 +7,13 @@ from genopheno.fields.field import VARIANT, columns
 GENE = """
 gene_id         | string |  | gene that is hit; missing: none | gene models (GFF3)
 gene_symbol     | string |  | symbol of the gene that is hit | gene models (GFF3)
-transcript_id   | string |  | transcript that is hit; missing: none, or the engine names none (bcftools csq in introns) | gene models (GFF3)
+transcript_id   | string |  | transcript that is hit; missing: none | gene models (GFF3)
 biotype         | string |  | biotype of the transcript, as in the gene models | gene models (GFF3)
 canonical       | bool   |  | the gene models mark the transcript as Ensembl canonical; missing: no transcript is named | gene models (GFF3)
 mane_select     | bool   |  | the gene models mark the transcript as MANE Select; missing: no transcript is named | gene models (GFF3)
 consequence     | string |  | most severe Sequence Ontology consequence term | Sequence Ontology
 impact          | string |  | HIGH, MODERATE, LOW or MODIFIER, after the Ensembl ranking | Ensembl Variation | HIGH, MODERATE, LOW, MODIFIER
-coding_change   | string |  | change of the transcript, HGVS c. or n. without the accession | HGVS Nomenclature
+coding_change   | string |  | change of the transcript, HGVS c. or n. without the accession; missing: cannot be named, or (bcftools csq) in an intron away from exons | HGVS Nomenclature
 protein_change  | string |  | predicted change of the protein, HGVS p. without the accession | HGVS Nomenclature
 """
 
