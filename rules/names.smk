@@ -90,10 +90,15 @@ def one_of(samples):
 
 def database_options(database):
     """Options of 'genopheno database' from the configuration of one."""
-    options = [word for field in database.fields for word in ("--field", field)]
-    options += ["--match", database.match] if database.match else []
-    options += ["--combine", database.combine, "--rsid" if database.rsid else "--no-rsid"]
-    return [*options, "--source", database.source, "--release", database.version]
+    options = [f"--field={field}" for field in database.fields]
+    given = {
+        "match": database.match,
+        "combine": database.combine,
+        "source": database.source,
+        "release": database.version,
+    }
+    options += [f"--{name}={value}" for name, value in given.items() if value]
+    return [*options, "--rsid" if database.rsid else "--no-rsid"]
 
 
 @cache

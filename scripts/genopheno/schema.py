@@ -27,12 +27,17 @@ COMMENTED = {
 #   clinvar:
 #     file: databases/clinvar.vcf.gz
 #     fields: [CLNSIG, CLNREVSTAT]   # INFO fields to take, allele by allele
+#     source: ClinVar
+#     version: "2024-06-03"
 #   gnomad:
 #     file: databases/gnomad.vcf.gz
 #     fields: [AF, AF_eas]
 #   dbsnp:
 #     file: databases/dbsnp.vcf.gz
 #     rsid: true                     # take the ID column as rsid
+#   cadd:
+#     file: databases/cadd.tsv.gz      # a table with a header, or a BED
+#     fields: [PHRED]
 """,
     "truth_sets": """\
 # truth_sets:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from genopheno.assays import ASSAYS, Assay
 from genopheno.problems import Problem, StageError
@@ -22,6 +22,8 @@ class Section(BaseModel):
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+# YAML reads 4.1 as a number and 2024-06-03 as a date.
+Text = Annotated[str, BeforeValidator(str)]
 
 
 class SexChromosomes(Section):
@@ -65,7 +67,7 @@ class Database(Section):
     """Take the ID column as the identifier of the variant (dbSNP)."""
     source: str = ""
     """Who publishes it; stands in the data dictionary."""
-    version: str = ""
+    version: Text = ""
     """Its release; stands in the data dictionary."""
     min_fraction: Fraction | None = 0
     """Fraction of the called alleles that must be found in it, or the run stops. 0: at least one

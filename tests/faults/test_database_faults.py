@@ -118,3 +118,23 @@ def test_the_step_says_what_it_did(project):
         "good.tsv.gz",
         "good.tsv.gz.tbi",
     ]
+
+
+def test_the_workflow_hands_the_configuration_over(tmp_path):
+    project = sound(tmp_path, people=2)
+    config = project / "config/config.yaml"
+    config.write_text(
+        config.read_text() + '    rsid: true\n    source: Our lab\'s "db"\n    version: 4.1\n'
+        "  more:\n    file: databases/x.bed\n    fields: [a, b]\n    combine: mean\n"
+    )
+    (project / "databases/x.bed").write_text("chr20\t1\t50\tz z\t5\n")
+    command("genopheno", "run", "--skip-check", "--until", "database", "-c", "2", cwd=project)
+    folder = project / "results/reference/databases"
+    text = gzip.open(folder / "sites.tsv.gz", "rt").read().splitlines()
+    assert text[-1].split("\t")[::4] == ["20", "rs300"]
+    said = json.loads(text[0].partition("=")[2])
+    assert (said["source"], said["version"]) == ('Our lab\'s "db"', "4.1")
+    text = gzip.open(folder / "more.tsv.gz", "rt").read().splitlines()
+    assert text[-1] == "20\t2\t50\tz z\t5"
+    said = json.loads(text[0].partition("=")[2])
+    assert (said["source"], said["version"], said["combine"]) == ("", "", "avg")

@@ -66,6 +66,11 @@ def test_faulty_lines_are_told_at_once(tmp_path, genome):
     assert found == [("database-record", 2), ("database-record", 3), ("database-record", 4)]
 
 
+def test_identifiers_are_of_alleles(tmp_path, genome):
+    with pytest.raises(StageError, match="database-match"):
+        prepared(tmp_path, genome, "1\t0\t4\ta\n", ".bed", rsid=True)
+
+
 def test_more_fields_than_columns(tmp_path, genome):
     with pytest.raises(StageError, match="database-field-missing"):
         prepared(tmp_path, genome, "1\t0\t4\ta\n", ".bed", ["a", "b"])

@@ -81,6 +81,13 @@ def prepare(
         opened = _open(name, file, fields, match, work)
         names = match_contigs(name, file, opened.form, opened.contigs, lengths, reference)
         alleles = opened.match == "allele"
+        if rsid and not alleles:
+            raise fail(
+                "database-match",
+                file,
+                f"identifiers are asked of database {name}, which is matched by region",
+                "An identifier is of an allele: leave 'rsid' out, or give columns ref and alt",
+            )
         if not alleles:
             rows = regions(opened, names, lengths, work)
         else:
@@ -98,7 +105,7 @@ def prepare(
             name=name,
             match=opened.match,
             taken=tuple(columns),
-            rsid=rsid and alleles,
+            rsid=rsid,
             source=source,
             version=version,
             combine=COMBINE[combine],
