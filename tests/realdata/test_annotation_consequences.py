@@ -6,6 +6,7 @@ import random
 import subprocess
 from collections import Counter, defaultdict
 
+import numpy as np
 import pysam
 import pytest
 
@@ -316,7 +317,7 @@ def test_csq_and_snpeff_name_coding_changes_alike(both, chr21):
     snv = joined["reference"].str.len().eq(1) & joined["alternate"].str.len().eq(1)
     models = read_models(genes).transcripts
     # SnpEff counts from the first base that is known, also where the first codon lacks some.
-    whole = [not models[name].start_incomplete for _, name, _ in joined.index]
+    whole = np.array([not models[name].start_incomplete for _, name, _ in joined.index])
     joined = joined[snv & joined["biotype"].eq("protein_coding") & whole]
     assert len(joined) > 200
     unlike = joined[joined["coding_change"] != joined["coding_change_snpeff"]]
