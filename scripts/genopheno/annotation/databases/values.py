@@ -32,8 +32,7 @@ class Judged:
 
     Attributes
     ----------
-    rows : written. contigs : rows by contig. alleles_unusable : symbolic alleles of records
-        with several, whose others were taken.
+    rows : written. contigs : rows by contig.
     duplicates : rows left out, since the one before has the same alleles; differing : those of
         them that have other values than the one that is kept.
     filled : rows with a value, by column. wrong_type, wrong_number : values left out, by
@@ -196,16 +195,17 @@ def _tally(column: Column, values: pa.Array, judged: Judged) -> None:
 
 
 def _of_the_allele(column: Column, values: pa.Array, origin: pa.Array) -> pa.Array:
-    """Of a value per allele, that of this row's allele; as it is where the number is wrong."""
+    """Of a value per allele, that of this row's allele; made too long where the number is wrong."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     several = pc.match_substring_regex(origin, r"\|\d+$")
-    places = [i for i, yes in enumerate(several.to_pylist()) if yes]
-    if not places:
+    places = np.flatnonzero(_numpy(several))
+    if not len(places):
         return values
     changed = values.to_pylist()
-    for i in places:
+    for i in places.tolist():
         _, _, _, alternates, index = origin[i].as_py().rsplit(b"|", 4)
         number, parts = alternates.count(b",") + 1, changed[i].split(b",")
         if changed[i] == b".":
@@ -221,17 +221,16 @@ def _of_the_allele(column: Column, values: pa.Array, origin: pa.Array) -> pa.Arr
 
 def _too_large(values: pa.Array, numbers: Any) -> pa.Array:
     """Integers that BCF, with its 32 bits, cannot hold."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    long = _and(pc.match_substring_regex(values, r"\d{10}"), numbers).to_pylist()
-    return pa.array(
-        [
-            yes and any(p != b"." and abs(int(p)) > INT32 for p in values[i].as_py().split(b","))
-            for i, yes in enumerate(long)
-        ],
-        pa.bool_(),
-    )
+    large = np.zeros(len(values), bool)
+    long = _numpy(_and(pc.match_substring_regex(values, r"\d{10}"), numbers))
+    for i in np.flatnonzero(long).tolist():
+        parts = values[i].as_py().split(b",")
+        large[i] = any(part != b"." and abs(int(part)) > INT32 for part in parts)
+    return pa.array(large)
 
 
 def _tell(
