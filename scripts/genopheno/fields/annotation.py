@@ -12,7 +12,7 @@ biotype         | string |  | biotype of the transcript, as in the gene models
 canonical       | bool   |  | the gene models mark the transcript as Ensembl canonical; missing: no transcript is named
 mane_select     | bool   |  | likewise as MANE Select
 consequence     | string |  | most severe Sequence Ontology consequence term
-impact          | string |  | HIGH, MODERATE, LOW or MODIFIER, after the Ensembl ranking
+impact          | string |  | HIGH, MODERATE, LOW or MODIFIER, after the Ensembl ranking | | HIGH, MODERATE, LOW, MODIFIER
 coding_change   | string |  | change of the transcript, HGVS c. or n. without the accession
 protein_change  | string |  | predicted change of the protein, HGVS p. without the accession
 """

@@ -20,7 +20,22 @@ rsid                    | string  |      | dbSNP identifier
 n                       | int32   | people | people with genotype, phenotype and covariates
 n_cases                 | int32   | people | cases among them; null for a quantitative trait
 n_controls              | int32   | people | controls among them; null for a quantitative trait
-test                    | string  |      | linear, score, firth-approximate or firth
+test                    | string  |      | linear, score, firth-approximate or firth | | linear, score, firth-approximate, firth
 converged               | bool    |      | the fit converged; null statistics where it did not
+""",
+)
+
+DESIGN = columns(
+    "controlled",
+    """
+sample | string |  | sequenced library pool
+""",
+)
+
+DESIGN_FAMILIES = columns(
+    "controlled",
+    """
+y:{trait}             | float64 | | trait {trait} after its transformation; 1 case, 0 control; missing: the person is not tested for it
+x:{trait}:{covariate} | float64 | | column {covariate} of the covariates of {trait}
 """,
 )

@@ -9,8 +9,8 @@ COHORT_SAMPLES = columns(
     """
 sample        | string  |       | sequenced library pool
 participant   | string  |       | person; the genotype columns are keyed by sample
-sex           | string  |       | declared sex: female, male or unknown
-verdict       | string  |       | verdict of the sample QC: pass or warn
+sex           | string  |       | declared sex: female, male or unknown | | female, male, unknown
+verdict       | string  |       | verdict of the sample QC: pass or warn | | pass, warn
 call_rate     | float64 |       | fraction of called genotypes over the cohort's variants
 n_het         | int64   | sites | heterozygous calls
 n_hom_var     | int64   | sites | homozygous alternate calls
@@ -77,7 +77,7 @@ TRAIT_DISTRIBUTIONS = columns(
     "controlled",
     """
 trait          | string  |             | trait as declared
-type           | string  |             | quantitative or binary
+type           | string  |             | quantitative or binary | | quantitative, binary
 unit           | string  |             | unit of a quantitative trait, before transformation
 group          | string  |             | participant column that groups people; all: everyone
 level          | string  |             | its value; unknown: missing

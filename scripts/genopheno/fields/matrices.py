@@ -62,7 +62,7 @@ CARRIERS = columns(
     VARIANT
     + """
 sample           | string |         | sample with an alternate allele of a rare variant
-dosage           | int8   | alleles | alternate alleles: 1 or 2
+dosage           | int8   | alleles | alternate alleles: 1 or 2 | | 1, 2
 read_depth       | int32  | reads   | FORMAT/DP; missing: not told
 genotype_quality | int32  | phred   | FORMAT/GQ; missing: not told
 """,
@@ -105,12 +105,13 @@ PHENOTYPES = columns(
     "controlled",
     """
 participant | string | | person
+sex         | string | | declared sex: female, male or unknown | | female, male, unknown
 """,
 )
 
 PHENOTYPES_FAMILIES = columns(
     "controlled",
     """
-{trait} | float64 | | {trait}, as declared in the phenotypes of the project
+{trait} | float64 | | trait, covariate or group {trait}, as declared in the phenotypes of the project; type, unit and meaning are told for each
 """,
 )

@@ -9,7 +9,7 @@ SAMPLE_QC = columns(
     """
 sample                  | string  |       | sequenced library pool
 participant             | string  |       | person the sample is from
-verdict                 | string  |       | pass, warn or fail; fail keeps the sample out of the cohort
+verdict                 | string  |       | pass, warn or fail; fail keeps the sample out of the cohort | | pass, warn, fail
 reasons                 | string  |       | why it is not pass, '; ' between reasons
 reads                   | int64   | reads | reads handed in, both ends counted
 bases                   | int64   | bp    | bases handed in
@@ -41,8 +41,8 @@ charr                   | float64 |       | contamination as CHARR, where gVCFs 
 x_coverage_ratio        | float64 |       | mean depth of X over that of the autosomes
 y_coverage_ratio        | float64 |       | mean depth of Y over that of the autosomes
 x_heterozygosity        | float64 |       | heterozygosity of X over that expected of two X
-sex                     | string  |       | declared sex: female, male or unknown
-inferred_sex            | string  |       | sex by the reads: female, male or unclear
+sex                     | string  |       | declared sex: female, male or unknown | | female, male, unknown
+inferred_sex            | string  |       | sex by the reads: female, male or unclear | | female, male, unclear
 sex_check               | string  |       | agrees, differs or unclear
 identity_check          | string  |       | agrees or differs, with the other samples and earlier batches
 pedigree_check          | string  |       | agrees or differs, with the declared relatives
@@ -56,7 +56,7 @@ IDENTITY_MEASURES = columns(
     """
 sample             | string  |       | sequenced library pool
 participant        | string  |       | person the sample is from
-sex                | string  |       | declared sex: female, male or unknown
+sex                | string  |       | declared sex: female, male or unknown | | female, male, unknown
 identity_sites     | int32   | sites | common autosomal SNPs at which the sample has reads
 contamination      | float64 |       | fraction of the reads that is another person's, maximum likelihood
 contamination_low  | float64 |       | lower end of its interval (99.9 % if sites were independent)
@@ -68,7 +68,7 @@ x_coverage_ratio   | float64 |       | mean depth of X over that of the autosome
 y_coverage_ratio   | float64 |       | mean depth of Y over that of the autosomes
 x_heterozygosity   | float64 |       | heterozygosity of X over that expected of two X, PAR left out
 x_sites            | int32   | sites | SNPs of X that it comes from
-inferred_sex       | string  |       | female, male or unclear; null: nothing to tell it by
+inferred_sex       | string  |       | female, male or unclear; null: nothing to tell it by | | female, male, unclear
 sex_check          | string  |       | declared against inferred: agrees, differs, unclear; null: not compared
 sex_reasons        | string  |       | why it does not agree
 identity_check     | string  |       | agrees, differs; null: too few sites to compare with any sample

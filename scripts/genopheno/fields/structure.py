@@ -21,6 +21,6 @@ sample_2     | string  |          | second of the pair
 n_variants   | int32   | variants | variants with both genotypes
 ibs0         | float64 |          | fraction of them with opposite homozygotes
 kinship      | float64 |          | KING-robust kinship coefficient
-relationship | string  |          | duplicate, first-degree, second-degree, third-degree or unrelated
+relationship | string  |          | duplicate, first-degree, second-degree, third-degree or unrelated | | duplicate, first-degree, second-degree, third-degree, unrelated
 """,
 )
