@@ -11,6 +11,7 @@ from genopheno.cli import (  # isort: skip
     cohort,
     association,
     release,
+    extract,
 )
 from genopheno.cli.app import app, main
 
@@ -18,6 +19,7 @@ __all__ = [
     "app",
     "association",
     "cohort",
+    "extract",
     "main",
     "project",
     "reads",

@@ -1,0 +1,114 @@
+"""The matrices as a Hail MatrixTable: calls, the columns of the sites, samples and phenotypes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from genopheno.cohort import exchange
+from genopheno.cohort.session import SMALL, hail_session
+from genopheno.files import read_json, writing
+from genopheno.problems import fail
+
+if TYPE_CHECKING:
+    import hail as hl
+
+NAMING = ("variant_id", "contig", "position", "reference", "alternate")
+
+
+def write_matrix(
+    parts: Path, output: Path, n_variants: int, *, threads: int = 1, memory_mb: int = 4000
+) -> None:
+    """Write a MatrixTable.
+
+    Parameters
+    ----------
+    parts : folder with calls.vcf.gz, sites.jsonl, samples.jsonl and parts.json, as
+        `genopheno extract --to hail` makes it.
+    output : directory to write. Rows are keyed by locus and alleles and have the columns of
+        the sites, and `info` with AC, AN and AF of these samples; columns are keyed by `s` and
+        have those of the samples, and `phenotypes`. Of half-missing calls Hail makes missing ones.
+    n_variants : variants that must be in it.
+
+    Raises
+    ------
+    StageError : contigs without lengths; another number of variants; Hail fails.
+    """
+    told = read_json(parts / "parts.json")
+    contigs = {name: told["contigs"][name] for name in told["order"]}
+    if not all(contigs.values()):
+        raise fail(
+            "contig-lengths",
+            output,
+            f"no length is known of {', '.join(c for c, n in contigs.items() if not n)}",
+            "Hail needs them: matrices.json beside the tables names contigs with lengths",
+        )
+    calls = parts / "calls.vcf.gz"
+    output = Path(output)
+    with (
+        hail_session(
+            output.with_name(f".hail-{output.name}"),
+            memory_mb=memory_mb,
+            threads=threads,
+            small=calls.stat().st_size < SMALL,
+        ) as hl,
+        writing(output) as beside,
+    ):
+        rg = exchange.genome(hl, told["build"], contigs)
+        mt = hl.import_vcf(
+            exchange.uri(calls), force_bgz=True, reference_genome=rg, array_elements_required=False
+        )
+        mt = mt.select_rows("info")
+        sites = _lines(hl, parts / "sites.jsonl", _struct(hl, told["sites"]))
+        sites = sites.key_by(
+            locus=hl.locus(sites.contig, sites.position, rg),
+            alleles=[sites.reference, sites.alternate],
+        ).drop(*(name for name in NAMING if name != "variant_id"))
+        mt = mt.annotate_rows(**sites[mt.row_key])
+        people = _struct(hl, told["samples"])
+        samples = _lines(
+            hl,
+            parts / "samples.jsonl",
+            hl.tstruct(**people, phenotypes=_struct(hl, told["phenotypes"])),
+        )
+        mt = mt.annotate_cols(**samples.key_by("sample")[mt.s])
+        mt.write(exchange.uri(beside))
+        found = hl.read_matrix_table(exchange.uri(beside)).count_rows()
+        if found != n_variants:
+            raise fail(
+                "records-lost",
+                output,
+                f"it holds {found} variants, {n_variants} went in",
+                "Check free disk space and memory, then run again",
+            )
+
+
+def _lines(hl: ModuleType, path: Path, row: hl.HailType) -> hl.Table:
+    """JSON lines as a table without key."""
+    table = hl.import_lines(exchange.uri(path))
+    value = hl.parse_json(table.text, dtype=row)
+    return table.select(**{name: value[name] for name in row})
+
+
+def _struct(hl: ModuleType, columns: list[list[str]]) -> Any:
+    return hl.tstruct(**{name: hail_type(hl, kind) for name, kind in columns})
+
+
+def hail_type(hl: ModuleType, arrow: str) -> hl.HailType:
+    """Hail's type of an Arrow type as text."""
+    found = re.fullmatch(r"(?:fixed_size_)?list<(?:\w+: )?(\w+)(?: not null)?>(?:\[\d+\])?", arrow)
+    if found:
+        return hl.tarray(hail_type(hl, found[1]))
+    if re.fullmatch(r"u?int(8|16|32)", arrow):
+        return hl.tint32
+    return {
+        "string": hl.tstr,
+        "large_string": hl.tstr,
+        "bool": hl.tbool,
+        "int64": hl.tint64,
+        "float": hl.tfloat64,
+        "double": hl.tfloat64,
+        "halffloat": hl.tfloat64,
+    }[arrow]
