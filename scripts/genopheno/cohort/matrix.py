@@ -15,7 +15,7 @@ from genopheno.problems import fail
 if TYPE_CHECKING:
     import hail as hl
 
-NAMING = ("variant_id", "contig", "position", "reference", "alternate")
+NAMING = ("contig", "position", "reference", "alternate")  # what locus and alleles tell
 
 
 def write_matrix(
@@ -27,54 +27,26 @@ def write_matrix(
     ----------
     parts : folder with calls.vcf.gz, sites.jsonl, samples.jsonl and parts.json, as
         `genopheno extract --to hail` makes it.
-    output : directory to write. Rows are keyed by locus and alleles and have the columns of
-        the sites, and `info` with AC, AN and AF of these samples; columns are keyed by `s` and
-        have those of the samples, and `phenotypes`. Of half-missing calls Hail makes missing ones.
+    output : directory to write. Rows are keyed by locus and alleles and have `site`, the
+        columns of the sites, and `info` with AC, AN and AF of these samples; columns are keyed
+        by `s` and have `sample` and `phenotypes`. Half-missing calls become missing in Hail.
     n_variants : variants that must be in it.
 
     Raises
     ------
     StageError : contigs without lengths; another number of variants; Hail fails.
     """
-    told = read_json(parts / "parts.json")
-    contigs = {name: told["contigs"][name] for name in told["order"]}
-    if not all(contigs.values()):
-        raise fail(
-            "contig-lengths",
-            output,
-            f"no length is known of {', '.join(c for c, n in contigs.items() if not n)}",
-            "Hail needs them: matrices.json beside the tables names contigs with lengths",
-        )
-    calls = parts / "calls.vcf.gz"
     output = Path(output)
     with (
         hail_session(
             output.with_name(f".hail-{output.name}"),
             memory_mb=memory_mb,
             threads=threads,
-            small=calls.stat().st_size < SMALL,
+            small=(parts / "calls.vcf.gz").stat().st_size < SMALL,
         ) as hl,
         writing(output) as beside,
     ):
-        rg = exchange.genome(hl, told["build"], contigs)
-        mt = hl.import_vcf(
-            exchange.uri(calls), force_bgz=True, reference_genome=rg, array_elements_required=False
-        )
-        mt = mt.select_rows("info")
-        sites = _lines(hl, parts / "sites.jsonl", _struct(hl, told["sites"]))
-        sites = sites.key_by(
-            locus=hl.locus(sites.contig, sites.position, rg),
-            alleles=[sites.reference, sites.alternate],
-        ).drop(*(name for name in NAMING if name != "variant_id"))
-        mt = mt.annotate_rows(**sites[mt.row_key])
-        people = _struct(hl, told["samples"])
-        samples = _lines(
-            hl,
-            parts / "samples.jsonl",
-            hl.tstruct(**people, phenotypes=_struct(hl, told["phenotypes"])),
-        )
-        mt = mt.annotate_cols(**samples.key_by("sample")[mt.s])
-        mt.write(exchange.uri(beside))
+        read_parts(hl, parts).write(exchange.uri(beside))
         found = hl.read_matrix_table(exchange.uri(beside)).count_rows()
         if found != n_variants:
             raise fail(
@@ -83,6 +55,44 @@ def write_matrix(
                 f"it holds {found} variants, {n_variants} went in",
                 "Check free disk space and memory, then run again",
             )
+
+
+def read_parts(hl: ModuleType, parts: Path) -> hl.MatrixTable:
+    """The parts as a MatrixTable, in a session that runs.
+
+    Raises
+    ------
+    StageError : contigs without lengths.
+    """
+    told = read_json(parts / "parts.json")
+    contigs = {name: told["contigs"][name] for name in told["order"]}
+    if lacking := [name for name, length in contigs.items() if not length]:
+        raise fail(
+            "contig-lengths",
+            parts,
+            f"no length is known of {', '.join(lacking)}",
+            "Hail needs them: matrices.json beside the tables names contigs with lengths",
+        )
+    rg = exchange.genome(hl, told["build"], contigs)
+    mt = hl.import_vcf(
+        exchange.uri(parts / "calls.vcf.gz"),
+        force_bgz=True,
+        reference_genome=rg,
+        array_elements_required=False,
+    )
+    mt = mt.select_rows("info")
+    sites = _lines(hl, parts / "sites.jsonl", _struct(hl, told["sites"]))
+    sites = sites.key_by(
+        locus=hl.locus(sites.contig, sites.position, rg),
+        alleles=[sites.reference, sites.alternate],
+    ).drop(*NAMING)
+    mt = mt.annotate_rows(site=sites[mt.row_key])
+    people = hl.tstruct(
+        **_struct(hl, told["samples"]), phenotypes=_struct(hl, told["phenotypes"])
+    )
+    samples = _lines(hl, parts / "samples.jsonl", people)
+    own = samples.key_by("sample")[mt.s]
+    return mt.annotate_cols(sample=own.drop("phenotypes"), phenotypes=own.phenotypes)
 
 
 def _lines(hl: ModuleType, path: Path, row: hl.HailType) -> hl.Table:

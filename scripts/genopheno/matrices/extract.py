@@ -203,8 +203,8 @@ def _groups_in_reach(cut: Cut, contig: str, first: np.ndarray, last: np.ndarray)
         spans = cut.spans.get(contig, [(EVERYWHERE, 0)])
         reach &= first <= spans[-1][1]
     if cut.genes is not None:
-        spans = cut.gene_spans.get(contig, [(EVERYWHERE, 0)])
-        reach &= np.array([any(f <= e and s <= l for s, e in spans) for f, l in zip(first, last)])
+        starts, ends = np.array(cut.gene_spans.get(contig, [(EVERYWHERE, 0)]), np.int64).T
+        reach &= ((first[:, None] <= ends) & (last[:, None] >= starts)).any(axis=1)
     return np.flatnonzero(reach).tolist()
 
 

@@ -36,7 +36,8 @@ class Part:
     Attributes
     ----------
     starts : number of the first row of each row group, and of all rows at the end.
-    first, last : smallest and largest position in each row group.
+    first, last : smallest and largest position in each row group; of an empty one, such that
+        no position lies between them.
     """
 
     def __init__(self, path: Path, columns: list[str] | None = None):
@@ -48,9 +49,9 @@ class Part:
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
         self.starts = np.cumsum([0, *(group.num_rows for group in groups)])
         at = metadata.schema.names.index("position")
-        stats = [group.column(at).statistics for group in groups]
-        self.first = np.array([s.min for s in stats], np.int64)
-        self.last = np.array([s.max for s in stats], np.int64)
+        stats = [group.column(at).statistics if group.num_rows else None for group in groups]
+        self.first = np.array([s.min if s else np.iinfo(np.int32).max for s in stats], np.int64)
+        self.last = np.array([s.max if s else -1 for s in stats], np.int64)
         self._held: tuple[int, pa.Table] | None = None
 
     def __len__(self) -> int:
