@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genopheno import calls, fields
-from genopheno.matrices.store import file_name
+from genopheno.matrices.store import file_name, header_contigs
 
 CODES = {text: code for code, text in reversed(list(enumerate(calls.TEXT)))}
 # What a made-up gene does to its variants, by their number in the gene.
@@ -66,8 +66,9 @@ def write_folder(
     )
     _people(folder, samples, sexes)
     lengths = _lengths(vcf)
-    contigs = {row[0]: lengths.get(row[0]) for row in found}
-    (folder / "matrices.json").write_text(json.dumps({"contigs": contigs, "build": "GRCh37"}))
+    contigs = [(name, lengths.get(name)) for name in dict.fromkeys(row[0] for row in found)]
+    told = {"reference_contigs": contigs, "build": "GRCh37"}
+    (folder / "matrices.json").write_text(json.dumps(told))
     return folder
 
 
@@ -77,9 +78,7 @@ def query_samples(vcf: Path) -> list[list[str]]:
 
 
 def _lengths(vcf: Path) -> dict[str, int]:
-    from genopheno.matrices.store import _header_contigs
-
-    return _header_contigs(vcf)
+    return header_contigs(vcf)
 
 
 def _contig(contig, own, codes, genes, samples, per_gene) -> dict[str, pa.Table]:

@@ -113,6 +113,9 @@ def extract(
         list[str] | None,
         typer.Option(help="Phenotype columns to keep, commas between.", rich_help_panel=PEOPLE),
     ] = None,
+    build: Annotated[
+        str | None, typer.Option(help="Name of the genome build, where the matrices do not tell.")
+    ] = None,
     threads: Threads = 1,
     memory: Memory = 4000,
 ) -> None:
@@ -134,11 +137,11 @@ def extract(
         groups=group or (),
         traits=None if traits is None else _split(traits),
     )
-    terms = list(IMPACTS)
+    told = {"terms": list(IMPACTS), "build": build, "threads": threads}
     if to is Format.hail:
-        report = _hail(matrices, output, request, terms, threads, memory)
+        report = _hail(matrices, output, request, told, memory)
     else:
-        report = stage(matrices, output, to.value, request, terms=terms, threads=threads)
+        report = stage(matrices, output, to.value, request, **told)
     steps = ((step["after"].replace("_", " "), step["variants"]) for step in report["left"])
     left = ", ".join(f"{name} {n:,}" for name, n in steps)
     print(f"Variants left after each criterion: {left}")
@@ -151,9 +154,7 @@ def extract(
     )
 
 
-def _hail(
-    matrices: Path, output: Path, request, terms: list[str], threads: int, memory: int
-) -> dict:
+def _hail(matrices: Path, output: Path, request, told: dict, memory: int) -> dict:
     """Through parts that Hail can take in, in the folder of the output."""
     import tempfile
 
@@ -166,8 +167,8 @@ def _hail(
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".hail-parts.") as folder:
         parts = Path(folder) / "parts"
-        report = stage(matrices, parts, "hail-parts", request, terms=terms, threads=threads)
-        write_matrix(parts, output, report["variants"], threads=threads, memory_mb=memory)
+        report = stage(matrices, parts, "hail-parts", request, **told)
+        write_matrix(parts, output, report["variants"], threads=told["threads"], memory_mb=memory)
     write_json(f"{output}.json", report)
     return report
 

@@ -87,9 +87,7 @@ def read_parts(hl: ModuleType, parts: Path) -> hl.MatrixTable:
         alleles=[sites.reference, sites.alternate],
     ).drop(*NAMING)
     mt = mt.annotate_rows(site=sites[mt.row_key])
-    people = hl.tstruct(
-        **_struct(hl, told["samples"]), phenotypes=_struct(hl, told["phenotypes"])
-    )
+    people = hl.tstruct(**_struct(hl, told["samples"]), phenotypes=_struct(hl, told["phenotypes"]))
     samples = _lines(hl, parts / "samples.jsonl", people)
     own = samples.key_by("sample")[mt.s]
     return mt.annotate_cols(sample=own.drop("phenotypes"), phenotypes=own.phenotypes)

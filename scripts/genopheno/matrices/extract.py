@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genopheno import calls
+from genopheno import calls, fields
 from genopheno.files import write_json
 from genopheno.matrices.formats.plan import Block, Plan
 from genopheno.matrices.select import (
@@ -27,7 +27,8 @@ from genopheno.matrices.select import (
     resolve,
 )
 from genopheno.matrices.select import kept as kept_rows
-from genopheno.matrices.store import ENTRIES, VARIANT_TABLES, Store, exact_codes, matrix, open_store
+from genopheno.matrices.store import VARIANT_TABLES, Store, exact_codes, matrix, open_store
+from genopheno.matrices.tables import ENTRY_COLUMNS
 from genopheno.problems import fail
 
 # What each format is written as: a module of `formats`, and how the name of its file ends.
@@ -81,6 +82,7 @@ def extract(
     request: Request,
     *,
     terms: list[str],
+    build: str | None = None,
     threads: int = 1,
 ) -> dict:
     """Write a cut of the matrices.
@@ -91,6 +93,7 @@ def extract(
     output : file or directory to write; beside it ``{output}.json`` with what is returned.
         plink2: the .pgen, with .pvar and .psam beside it; vcf and bcf: an index beside it.
     to : of `FORMATS`. terms : consequence terms that may be asked for.
+    build : name of the genome build; None: as the matrices tell.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def extract(
             + ", ".join(f"{name} {n}" for name, n in survey.left.items()),
             "Ask for more, or for vcf, bcf, parquet or tsv, which can be empty",
         )
-    plan = _plan(store, cut, survey, threads)
+    plan = _plan(store, cut, survey, build, threads)
     tally = Tally(0, np.zeros(len(cut.keep), bool))
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".extract.") as name:
@@ -227,9 +230,9 @@ def blocks(store: Store, cut: Cut, survey: Survey, tally: Tally) -> Iterator[Blo
                 size = len(store.samples)
                 codes = exact_codes(calls_, size)
                 entries = {
-                    name: matrix(calls_[name].combine_chunks(), size)
-                    for name in ENTRIES
-                    if name in calls_.column_names
+                    name: matrix(calls_[column].combine_chunks(), size)
+                    for name, (column, _) in ENTRY_COLUMNS.items()
+                    if column in calls_.column_names
                 }
                 if not everyone:
                     codes = codes[:, cut.keep]
@@ -250,7 +253,9 @@ def _block(store, cut, contig, sites, codes, entries, parts) -> Block:
 
     def rows(table: str) -> pa.Table:
         part = parts[table]
-        return store.schema(table).empty_table() if part is None else part.of(ids, first, last)
+        if part is None:
+            return (store.schema(table) or fields.schema(table)).empty_table()
+        return part.of(ids, first, last)
 
     def carriers() -> pa.Table:
         found = rows("carriers")
@@ -271,7 +276,7 @@ def _differ(store: Store, contig: str) -> Exception:
     )
 
 
-def _plan(store: Store, cut: Cut, survey: Survey, threads: int) -> Plan:
+def _plan(store: Store, cut: Cut, survey: Survey, build: str | None, threads: int) -> Plan:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -291,35 +296,21 @@ def _plan(store: Store, cut: Cut, survey: Survey, threads: int) -> Plan:
     phenotypes = phenotypes.filter(theirs)
     if cut.traits is not None:
         phenotypes = phenotypes.select(["participant", *cut.traits])
-    there = [t for t in VARIANT_TABLES if any((store.folder / f"{t}.parquet").glob("*.parquet"))]
-    schemas = {name: store.schema(name) for name in there}
+    schemas = {name: schema for name in VARIANT_TABLES if (schema := store.schema(name))}
     schemas["genes"] = store.read("genes").schema
-    largest = {
-        table: max(
-            (
-                int(np.diff(part.starts).max(initial=1))
-                for contig in store.contigs
-                if (part := store.part(table, contig))
-            ),
-            default=1,
-        )
-        for table in there
-    }
-    lengths = dict(store.contigs)
     told = {
-        "contigs": lengths,
-        "build": store.told.get("build", "unnamed"),
+        "reference_contigs": list(store.contigs.items()),
+        "build": build or store.told.get("build", "unnamed"),
         # Frequencies and counts stay those of these samples, whoever is cut out.
         "samples_counted": store.told.get("samples_counted", len(store.samples)),
     }
     return Plan(
         survey.n_variants,
-        lengths,
+        store.contigs,
         sorted(survey.filters),
         samples,
         phenotypes,
         schemas,
-        largest,
         told,
         threads,
     )

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 
-from genopheno import calls
+from genopheno import calls, fields
 from genopheno.files import read_json
 from genopheno.problems import Problems
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 VARIANT_TABLES = ("sites", "genotypes", "carriers", "consequences")
 PEOPLE_TABLES = ("samples", "phenotypes")
-ENTRIES = ("read_depths", "genotype_qualities", "alternate_dosages")
 
 
 class Part:
@@ -124,16 +123,21 @@ class Store:
         path = self.path(table, contig)
         return Part(path, columns) if path.is_file() else None
 
-    def schema(self, table: str) -> pa.Schema:
+    def schema(self, table: str) -> pa.Schema | None:
+        """Schema of a table of variants; None: there is no such table."""
         import pyarrow.parquet as pq
 
-        return pq.read_schema(next(iter(sorted((self.folder / f"{table}.parquet").iterdir()))))
+        files = sorted((self.folder / f"{table}.parquet").glob("*.parquet"))
+        return pq.read_schema(files[0]) if files else None
 
     def read(self, table: str) -> pa.Table:
-        """A table that is one file: genes, samples, phenotypes."""
+        """A table that is one file: genes (none without consequences), samples, phenotypes."""
         import pyarrow.parquet as pq
 
-        return pq.ParquetFile(self.folder / f"{table}.parquet").read()
+        path = self.folder / f"{table}.parquet"
+        if table == "genes" and not path.is_file():
+            return fields.schema("matrix_genes").empty_table()
+        return pq.ParquetFile(path).read()
 
     def n_variants(self) -> int:
         import pyarrow.parquet as pq
@@ -157,10 +161,11 @@ def open_store(folder: Path) -> Store:
     import pyarrow.parquet as pq
 
     problems = Problems()
-    for table in (*VARIANT_TABLES, "genes", *PEOPLE_TABLES):
+    for table in (*VARIANT_TABLES, *PEOPLE_TABLES):
         path = folder / f"{table}.parquet"
         parts = list(path.glob("*.parquet")) if path.is_dir() else []
-        if not (parts if table in ("sites", "genotypes") else path.exists()):
+        needed = table in ("sites", "genotypes")
+        if (needed and not parts) or (table in PEOPLE_TABLES and not path.is_file()):
             problems.add(
                 "matrices-incomplete",
                 path,
@@ -178,10 +183,11 @@ def open_store(folder: Path) -> Store:
 
 def _contigs(folder: Path, told: dict) -> dict[str, int | None]:
     """Contigs with variants; order and lengths as the folder tells them."""
-    known = told.get("contigs")
     vcf = folder / "annotated.vcf.gz"
-    if not isinstance(known, dict):
-        known = _header_contigs(vcf) if vcf.is_file() else {}
+    if "reference_contigs" in told:  # an extraction, which has no VCF beside it
+        known = dict(told["reference_contigs"])
+    else:
+        known = header_contigs(vcf) if vcf.is_file() else {}
     files = {path.name: path for path in (folder / "sites.parquet").glob("*.parquet")}
     named = {file_name(contig): contig for contig in known}
     there: dict[str, int | None] = {
@@ -193,8 +199,6 @@ def _contigs(folder: Path, told: dict) -> dict[str, int | None]:
 
 
 def _contig_of(path: Path) -> str:
-    from urllib.parse import unquote
-
     return unquote(path.name.removesuffix(".parquet"))
 
 
@@ -202,7 +206,8 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(n or 0), text) for n, text in re.findall(r"(\d*)(\D*)", name)]
 
 
-def _header_contigs(vcf: Path) -> dict[str, int | None]:
+def header_contigs(vcf: Path) -> dict[str, int | None]:
+    """Contigs of the header of a VCF (gzip or bgzip), with lengths where they are told."""
     contigs: dict[str, int | None] = {}
     with gzip.open(vcf, "rt", encoding="utf-8") as handle:
         for line in handle:

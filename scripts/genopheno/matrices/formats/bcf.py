@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 INT8, INT16, INT32, FLOAT, CHAR = 1, 2, 3, 5, 7
 MISSING_FLOAT = 0x7F800001
 MISSING_INT16, MISSING_INT32 = -(2**15), -(2**31)
-# Entries of the genotype table: FORMAT field, bytes a value, type, dtype and missing value.
+# FORMAT fields beside GT: type, dtype and missing value.
 FORMATS = {
-    "read_depths": ("DP", INT32, np.dtype("<i4"), MISSING_INT32),
-    "genotype_qualities": ("GQ", INT16, np.dtype("<i2"), MISSING_INT16),
-    "alternate_dosages": ("DS", FLOAT, np.dtype("<f4"), MISSING_FLOAT),
+    "DP": (INT32, np.dtype("<i4"), MISSING_INT32),
+    "GQ": (INT16, np.dtype("<i2"), MISSING_INT16),
+    "DS": (FLOAT, np.dtype("<f4"), MISSING_FLOAT),
 }
 # What may not stand in the text of an INFO field, as the specification writes it (1.0.2).
 ESCAPES = str.maketrans(
@@ -120,14 +120,14 @@ def sample_bytes(
     n = len(codes)
     parts = [_head(n, keys["GT"], called(INT8, 2)), calls.decode(codes).reshape(n, -1)]
     for name, values in entries.items():
-        field, kind, dtype, missing = FORMATS[name]
+        kind, dtype, missing = FORMATS[name]
         own = np.ascontiguousarray(values, dtype)
         if kind == FLOAT:
             own = own.view("<u4").copy()
             own[np.isnan(values)] = missing
         else:
             own = np.where(values < 0, missing, own).astype(dtype)
-        parts += [_head(n, keys[field], called(kind, 1)), own.view(np.uint8).reshape(n, -1)]
+        parts += [_head(n, keys[name], called(kind, 1)), own.view(np.uint8).reshape(n, -1)]
     return np.concatenate(parts, axis=1)
 
 

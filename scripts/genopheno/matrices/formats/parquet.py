@@ -12,53 +12,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from genopheno import calls, fields
+from genopheno import fields
 from genopheno.files import write_json
+from genopheno.matrices import tables
 from genopheno.matrices.formats.plan import Block, Plan
 from genopheno.matrices.store import file_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-class Sink:
-    """The file of one table on one contig: rows are kept back until a row group is full."""
-
-    def __init__(self, path: Path, schema: pa.Schema, rows: int):
-        import pyarrow.parquet as pq
-
-        lists = [f.name for f in schema if str(f.type).startswith("fixed_size_list")]
-        scalars = [f.name for f in schema if f.name not in lists]
-        path.parent.mkdir(exist_ok=True)
-        self.writer = pq.ParquetWriter(
-            path,
-            schema,
-            compression="zstd",
-            use_dictionary=[name for name in scalars if name != "variant_id"],
-            write_statistics=scalars,
-        )
-        self.schema, self.rows, self.held, self.n = schema, rows, [], 0
-
-    def write(self, table: pa.Table) -> None:
-        self.held.append(table)
-        self.n += len(table)
-        if self.n >= self.rows:
-            self._flush(self.n // self.rows * self.rows)
-
-    def _flush(self, rows: int) -> None:
-        import pyarrow as pa
-
-        table = pa.concat_tables(self.held)
-        for start in range(0, rows, self.rows):
-            self.writer.write_table(table.slice(start, min(self.rows, rows - start)))
-        self.held, self.n = [table.slice(rows)], self.n - rows
-
-    def close(self) -> None:
-        if self.n:
-            self._flush(self.n)
-        self.writer.close()
 
 
 def write(folder: Path, name: str, plan: Plan, blocks: Iterable[Block]) -> list[Path]:
@@ -69,36 +30,40 @@ def write(folder: Path, name: str, plan: Plan, blocks: Iterable[Block]) -> list[
     target.mkdir()
     schemas = _schemas(plan)
     genes = Genes(plan.schemas["genes"])
+    rows = dict.fromkeys(schemas, tables.SMALL_ROWS)
+    rows["genotypes"] = tables.genotype_rows(len(plan.samples))
     for contig, own in _by_contig(blocks):
         with ExitStack() as stack:
             sinks = {}
             for table in schemas:
                 path = target / f"{table}.parquet" / file_name(contig)
-                sinks[table] = Sink(path, schemas[table], plan.rows[table])
+                path.parent.mkdir(exist_ok=True)
+                sinks[table] = tables.GroupedWriter(path, schemas[table], rows[table])
                 stack.callback(sinks[table].close)
             for block in own:
                 consequences = block.consequences()
                 genes.add(block.contig, consequences)
-                tables = {
+                made = {
                     "sites": block.sites,
-                    "genotypes": genotypes(block, schemas["genotypes"]),
+                    "genotypes": tables.genotypes(
+                        block.sites, block.codes, block.entries, schemas["genotypes"]
+                    ),
                     "consequences": consequences,
                     "carriers": block.carriers(),
                 }
                 for table, sink in sinks.items():
-                    sink.write(tables[table].replace_schema_metadata(schemas[table].metadata))
+                    sink.add(made[table].replace_schema_metadata(schemas[table].metadata))
     if not plan.n_variants:  # one empty file, so that every table can be opened
         for table, schema in schemas.items():
             path = target / f"{table}.parquet" / file_name(next(iter(plan.contigs)))
-            Sink(path, schema, 1).close()
-    for table in ("carriers", "consequences"):
-        (target / f"{table}.parquet").mkdir(exist_ok=True)
-    for table, rows in (
+            path.parent.mkdir()
+            pq.write_table(schema.empty_table(), path)
+    for table, own in (
         ("genes", genes.table()),
         ("samples", plan.samples),
         ("phenotypes", plan.phenotypes),
     ):
-        pq.write_table(rows, target / f"{table}.parquet", compression="zstd")
+        pq.write_table(own, target / f"{table}.parquet", compression="zstd")
     counts = {"variants": plan.n_variants, "samples": len(plan.samples)}
     write_json(target / "matrices.json", plan.told | counts)
     fields.write_dictionary(target)
@@ -129,30 +94,6 @@ def _schemas(plan: Plan) -> dict[str, pa.Schema]:
         {**(schemas["sites"].metadata or {}), b"samples_counted": counted.encode()}
     )
     return schemas
-
-
-def genotypes(block: Block, schema: pa.Schema) -> pa.Table:
-    """Rows of the genotype table of a block; `calls` only where dosages do not tell."""
-    import pyarrow as pa
-
-    size = block.codes.shape[1]
-    plain = calls.plain(block.codes)
-
-    def lists(values: np.ndarray, mask: np.ndarray | None = None) -> pa.Array:
-        flat = pa.array(np.ascontiguousarray(values).ravel())
-        return pa.FixedSizeListArray.from_arrays(
-            flat, size, mask=None if mask is None else pa.array(mask)
-        )
-
-    columns = {
-        "dosages": lists(calls.dosages(block.codes)),
-        "calls": lists(block.codes, plain),
-        **{name: lists(values) for name, values in block.entries.items()},
-    }
-    return pa.table(
-        [columns[f.name] if f.name in columns else block.sites[f.name] for f in schema],
-        schema=schema,
-    )
 
 
 class Genes:

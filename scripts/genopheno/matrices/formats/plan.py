@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +23,8 @@ class Plan:
     filters : names of filters that the variants fail, sorted.
     samples : table ``matrix_samples``, a row per sample to write, in the order of genotypes.
     phenotypes : table ``phenotypes`` of their participants, with the traits to write.
-    schemas : of the tables sites, genotypes, carriers, consequences and genes, as they were read.
-    rows : row groups of the tables read, by table: rows in the largest.
+    schemas : of the tables sites, genotypes and genes, and of carriers and consequences where
+        there are any.
     told : what is to be kept in the JSON of a folder of matrices.
     """
 
@@ -35,7 +34,6 @@ class Plan:
     samples: pa.Table
     phenotypes: pa.Table
     schemas: dict[str, pa.Schema]
-    rows: dict[str, int]
     told: dict = field(default_factory=dict)
     threads: int = 1
 
@@ -52,7 +50,7 @@ class Block:
     ----------
     sites : (variants) table ``matrix_sites``.
     codes : (variants, samples) int8, exact calls as in `genopheno.calls`.
-    entries : further (variants, samples) columns of the genotypes, by their name.
+    entries : (variants, samples) of DP, GQ and DS, those that the genotypes have.
     consequences, carriers : read the rows of these variants (carriers: of these samples).
     """
 
@@ -62,6 +60,3 @@ class Block:
     entries: dict[str, np.ndarray]
     consequences: Callable[[], pa.Table]
     carriers: Callable[[], pa.Table]
-
-
-Writer = Callable[[Path, str, "Plan", "object"], list[Path]]

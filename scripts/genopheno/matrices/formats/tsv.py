@@ -11,12 +11,12 @@ import numpy as np
 from genopheno import calls
 from genopheno.matrices.formats.plan import Block, Plan
 from genopheno.matrices.formats.vcf import N_ALTERNATE
+from genopheno.matrices.tables import ENTRY_COLUMNS, VARIANT
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VARIANT = ("variant_id", "contig", "position", "reference", "alternate")
-OF_ENTRIES = {"read_depth": "read_depths", "genotype_quality": "genotype_qualities"}
+OF_ENTRIES = {"read_depth": "DP", "genotype_quality": "GQ"}
 
 
 def write(folder: Path, name: str, plan: Plan, blocks: Iterable[Block]) -> list[Path]:
@@ -64,7 +64,8 @@ def _carriers_schema(plan: Plan) -> pa.Schema:
     import pyarrow as pa
 
     sites = plan.schemas["sites"]
-    entries = [n for n, source in OF_ENTRIES.items() if source in plan.schemas["genotypes"].names]
+    there = plan.schemas["genotypes"].names
+    entries = [name for name, field in OF_ENTRIES.items() if ENTRY_COLUMNS[field][0] in there]
     return pa.schema(
         [(name, sites.field(name).type) for name in VARIANT]
         + [("sample", pa.string()), ("genotype", pa.string()), ("alternate_alleles", pa.int8())]

@@ -17,6 +17,7 @@ from genopheno import calls, fields
 from genopheno.fields.vcf_header import FIXED, info_id, info_lines, number_and_type
 from genopheno.matrices.formats import bcf
 from genopheno.matrices.formats.plan import Block, Plan
+from genopheno.matrices.tables import ENTRY_COLUMNS
 from genopheno.problems import fail
 from genopheno.tools import run
 
@@ -63,7 +64,8 @@ class Header:
         self.contigs = {name: number for number, name in enumerate(plan.contigs)}
         columns = fields.fields_of(plan.schemas["sites"]) if annotated else []
         self.columns = [f for f in columns if f.name not in FIXED]
-        self.entries = [name for name in bcf.FORMATS if name in plan.schemas["genotypes"].names]
+        there = plan.schemas["genotypes"].names
+        self.entries = [name for name, (column, _) in ENTRY_COLUMNS.items() if column in there]
         lines = [
             "##fileformat=VCFv4.3",
             '##FILTER=<ID=PASS,Description="All filters passed",IDX=0>',
@@ -85,7 +87,7 @@ class Header:
         if self.csq:
             meaning = f"Consequences on all transcripts. Format: {'|'.join(CSQ)}"
             lines.append(self._line("INFO", "CSQ", _told(".", "String", meaning)))
-        for name in ["GT", *(bcf.FORMATS[entry][0] for entry in self.entries)]:
+        for name in ["GT", *self.entries]:
             lines.append(self._line("FORMAT", name, _told(*FORMAT[name])))
         names = "\t".join(plan.sample_names)
         lines.append(f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{names}")
