@@ -10,6 +10,7 @@ from genopheno.cli import (  # isort: skip
     samples,
     cohort,
     association,
+    matrices,
     release,
 )
 from genopheno.cli.app import app, main
@@ -19,6 +20,7 @@ __all__ = [
     "association",
     "cohort",
     "main",
+    "matrices",
     "project",
     "reads",
     "release",
