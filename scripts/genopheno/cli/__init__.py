@@ -10,6 +10,7 @@ from genopheno.cli import (  # isort: skip
     samples,
     cohort,
     association,
+    matrices,
     release,
     extract,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "cohort",
     "extract",
     "main",
+    "matrices",
     "project",
     "reads",
     "release",

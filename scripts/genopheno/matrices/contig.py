@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -325,7 +325,8 @@ def _vcf_writer(path: Path, header: bcf.Header) -> Iterator[BinaryIO]:
             process.kill()
             raise
         finally:
-            process.stdin.close()
+            with suppress(BrokenPipeError):
+                process.stdin.close()
         if process.wait():
             errors.seek(0)
             said = " | ".join(errors.read().decode(errors="replace").strip().splitlines()[-8:])
