@@ -86,7 +86,7 @@ def write(
     people["sex"] = [(sex or {}).get(name, "unknown") for name in keep]
     people["verdict"] = "pass"
     fields.write(folder / "samples.parquet", people, "cohort_samples")
-    phenotypes = pd.DataFrame({"participant": people["participant"][:9], "trait": 1.0})
+    phenotypes = people[["participant", "sex"]][:9].assign(trait=1.0)
     phenotypes.to_parquet(folder / "phenotypes.parquet", index=False)
     return list(variant_table.loc[variant_table["passes"], "variant_id"])
 

@@ -3,7 +3,6 @@
 import subprocess
 
 import numpy as np
-import pandas as pd
 import pytest
 import zarr
 
@@ -92,8 +91,6 @@ def cases(data, tmp_path_factory):
             dataset, file = CASES[name]
             vcf, sex = prepare(name, data(dataset) / file, folder)
             cohort_tables.write(folder, vcf, list(sex), sex=sex)
-            people = pd.DataFrame({"participant": [f"p-{s}" for s in sex], "sex": sex.values()})
-            people.to_parquet(folder / "phenotypes.parquet", index=False)
             files = cohort_tables.inputs(folder, vcf)
             matrices(**files, threads=2)
             made[name] = files["out_dir"], genotypes(vcf)

@@ -145,9 +145,8 @@ def write_phenotypes(source: Path, traits: Path | None, participants: set[str], 
     kept = pc.is_in(table["participant"], value_set=pa.array(sorted(participants), pa.string()))
     table = table.filter(kept)
     declared = {t["name"]: t for t in read_json(traits)["traits"]} if traits else {}
-    extra = [
-        _phenotype(f, declared) for f in fields.fields_of(table.schema) if f.name != "participant"
-    ]
+    own = fields.names("phenotypes")
+    extra = [_phenotype(f, declared) for f in fields.fields_of(table.schema) if f.name not in own]
     schema = fields.schema("phenotypes", extra=extra)
     with writing(out) as beside:
         pq.write_table(table.select(schema.names).cast(schema), beside, compression="zstd")

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genopheno import fields
+from genopheno import calls, fields
 from genopheno.files import write_json
 from genopheno.matrices import tables
 from genopheno.matrices.formats.plan import Block, Plan
@@ -46,7 +46,11 @@ def write(folder: Path, name: str, plan: Plan, blocks: Iterable[Block]) -> list[
                 made = {
                     "sites": block.sites,
                     "genotypes": tables.genotypes(
-                        block.sites, block.codes, block.entries, schemas["genotypes"]
+                        block.sites,
+                        block.codes,
+                        calls.dosages(block.codes),
+                        block.entries,
+                        schemas["genotypes"],
                     ),
                     "consequences": consequences,
                     "carriers": block.carriers(),
