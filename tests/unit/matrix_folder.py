@@ -184,3 +184,57 @@ def _people(folder: Path, samples: list[str], sexes: Sequence[str]) -> None:
         for i in range(len(samples))
     ]
     pq.write_table(pa.Table.from_pylist(values, schema=schema), folder / "phenotypes.parquet")
+
+
+def small_vcf(path: Path, samples: int = 200, seed: int = 7) -> Path:
+    """60 variants of two contigs (SNPs, a long deletion, a 10 kb insertion), calls of all kinds."""
+    rng = np.random.default_rng(seed)
+    lines = [
+        "##fileformat=VCFv4.2",
+        '##FILTER=<ID=LowQual,Description="Low quality">',
+        '##FILTER=<ID=LowDepth,Description="Few reads">',
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+        "##contig=<ID=13,length=115169878>",
+        "##contig=<ID=2,length=243199373>",
+        "##contig=<ID=HLA*01:01,length=100000>",
+    ]
+    names = [f"S{i}" for i in range(samples)]
+    columns = ["CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
+    lines.append("#" + "\t".join([*columns, *names]))
+    kinds = list(dict.fromkeys(calls.TEXT))
+    for row in range(60):
+        contig, position = ("13", 32_290_000 + 2_000 * row) if row < 50 else ("HLA*01:01", row)
+        ref, alt = "ACGT"[row % 4], "CGTA"[row % 4]
+        if row == 4:
+            ref = ref + "A" * 2_500  # reaches into the region that begins behind it
+        if row == 20:
+            alt = ref + "ACGTA" * 2_000
+        frequency = (0.002, 0.05, 0.4)[row % 3]
+        alleles = (rng.random((samples, 2)) < frequency).astype(int)
+        cells = [f"{a}{'/|'[row % 2]}{b}" for a, b in alleles]
+        if row % 7 == 0:
+            cells = [kinds[i] for i in rng.integers(0, len(kinds), samples)]
+        filters = ("PASS", ".", "LowQual;LowDepth")[row % 11 % 3]
+        rsid, quality = (f"rs{row}", f"{row}.5") if row % 2 else (".", ".")
+        cells = [contig, str(position), rsid, ref, alt, quality, filters, ".", "GT", *cells]
+        lines.append("\t".join(cells))
+    text = path.with_suffix("").with_suffix(".vcf")
+    text.write_text("\n".join(lines) + "\n")
+    subprocess.run(["bcftools", "view", "-Oz", "-o", path, text], check=True)
+    subprocess.run(["bcftools", "index", "-t", path], check=True)
+    return path
+
+
+SMALL_GENES: tuple[Gene, ...] = (
+    ("ENSG00000139618", "BRCA2", "13", 32_310_000, 32_350_000),
+    ("ENSG2", "OVERLAP", "13", 32_340_000, 32_370_000),
+    ("ENSG3", "TWICE", "13", 32_372_000, 32_380_000),
+    ("ENSG4", "TWICE", "HLA*01:01", 50, 55),
+)
+
+
+def small_folder(folder: Path) -> Path:
+    """The matrices of `small_vcf`, in row groups of 7 rows."""
+    folder.mkdir(parents=True)
+    vcf = small_vcf(folder.parent / "small.vcf.gz")
+    return write_folder(folder, vcf, SMALL_GENES, rows=7)

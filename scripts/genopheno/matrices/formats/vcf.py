@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ from genopheno.tools import run
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Columns that the stage counted.
+COUNTS = {f.name for f in fields.TABLES["matrix_sites"]} - {f.name for f in fields.TABLES["sites"]}
 # Of each code: alternate alleles and called alleles; './1' has one of each.
 N_ALTERNATE = ((calls.FIRST == 1).astype(np.int8) + (calls.SECOND == 1)).astype(np.int8)
 N_CALLED = ((calls.FIRST < 2).astype(np.int8) + (calls.SECOND < 2)).astype(np.int8)
@@ -63,7 +66,7 @@ class Header:
         self.numbers: dict[str, int] = {"PASS": 0}
         self.contigs = {name: number for number, name in enumerate(plan.contigs)}
         columns = fields.fields_of(plan.schemas["sites"]) if annotated else []
-        self.columns = [f for f in columns if f.name not in FIXED]
+        self.columns = [_told_of_whom(f) for f in columns if f.name not in FIXED]
         there = plan.schemas["genotypes"].names
         self.entries = [name for name, (column, _) in ENTRY_COLUMNS.items() if column in there]
         lines = [
@@ -96,6 +99,14 @@ class Header:
     def _line(self, kind: str, name: str, rest: str) -> str:
         number = self.numbers.setdefault(name, len(self.numbers))
         return f"##{kind}=<ID={name},{rest},IDX={number}>"
+
+
+def _told_of_whom(field: fields.Field) -> fields.Field:
+    """Counts are those of the whole cohort, and say so beside AC, AN and AF."""
+    groups = ("allele_count_", "allele_number_", "allele_frequency_", "n_hom_alt_")
+    if field.name in COUNTS or field.name.startswith(groups):
+        return replace(field, description=f"{field.description}; of the whole cohort")
+    return field
 
 
 def _told(number: str, kind: str, meaning: str) -> str:

@@ -11,6 +11,7 @@ from genopheno.matrices.formats.plan import Block, Plan
 
 def write(folder: Path, name: str, plan: Plan, blocks: Iterable[Block]) -> list[Path]:
     """Write the directory ``name``."""
+    import zarr
     from bio2zarr import vcf as bio2zarr
 
     source, _ = vcf.write(folder, "source.bcf", plan, blocks)
@@ -22,4 +23,6 @@ def write(folder: Path, name: str, plan: Plan, blocks: Iterable[Block]) -> list[
         icf_path=folder / "source.icf",
         ploidy=2,
     )
+    # One file of metadata in the place of one per column: sgkit opens it at once.
+    zarr.consolidate_metadata(str(target))
     return [target]
