@@ -12,16 +12,18 @@ rule matrix_directory:
     input:
         sites="results/matrices/sites.parquet",
         genotypes="results/matrices/genotypes.parquet",
+        people=["results/matrices/samples.parquet", "results/matrices/phenotypes.parquet"],
+        contigs="results/matrices/annotated.vcf.gz",  # its header has their lengths
         report="results/matrices/matrices.json",
     output:
-        directory("results/matrices/cohort.{ending}"),
+        matrix=directory("results/matrices/cohort.{ending}"),
         report="results/matrices/cohort.{ending}.json",
-    wildcard_constraints:
-        ending="|".join(FORMAT_OF),
     log:
         "results/logs/matrix_{ending}.log",
     benchmark:
         "results/benchmarks/matrix_{ending}.tsv"
+    wildcard_constraints:
+        ending="|".join(FORMAT_OF),
     conda:
         "../envs/matrices.yaml"
     threads: 8
@@ -32,7 +34,7 @@ rule matrix_directory:
         to=lambda wildcards: FORMAT_OF[wildcards.ending],
         build=SETTINGS.reference.build,
     shell:
-        "genopheno extract --matrices results/matrices --to {params.to} --output {output[0]}"
+        "genopheno extract --matrices results/matrices --to {params.to} --output {output.matrix}"
         " --build {params.build:q} --threads {threads} --memory {resources.mem_mb}"
         " > {log} 2>&1"
 
@@ -41,9 +43,13 @@ rule matrix_plink2:
     input:
         sites="results/matrices/sites.parquet",
         genotypes="results/matrices/genotypes.parquet",
+        people=["results/matrices/samples.parquet", "results/matrices/phenotypes.parquet"],
+        contigs="results/matrices/annotated.vcf.gz",  # its header has their lengths
         report="results/matrices/matrices.json",
     output:
-        multiext("results/matrices/cohort", ".pgen", ".pvar", ".psam"),
+        pgen="results/matrices/cohort.pgen",
+        pvar="results/matrices/cohort.pvar",
+        psam="results/matrices/cohort.psam",
         report="results/matrices/cohort.pgen.json",
     log:
         "results/logs/matrix_plink2.log",
@@ -55,5 +61,5 @@ rule matrix_plink2:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,
     shell:
-        "genopheno extract --matrices results/matrices --to plink2 --output {output[0]}"
+        "genopheno extract --matrices results/matrices --to plink2 --output {output.pgen}"
         " > {log} 2>&1"

@@ -1,6 +1,8 @@
 """VCF → matrices → each format → the same genotypes, read back by readers that are not ours."""
 
+import re
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +16,10 @@ from genopheno.matrices.build import matrices
 from genopheno.matrices.extract import extract
 from genopheno.matrices.select import Request
 from tests import cohort_tables
-from tests.unit.matrix_folder import genotypes
 
 pytestmark = pytest.mark.slow
 
+DOCS = Path(__file__).resolve().parents[2] / "docs/matrices.md"
 CASES = {
     "kgp_chr21": ("kgp_chr21", "kgp_chr21.vcf.gz"),
     "kgp_chr7_eas": ("kgp_chr7_eas", "kgp_chr7_eas.vcf.gz"),
@@ -34,6 +36,11 @@ def run(*words):
     said = subprocess.run([str(w) for w in words], capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     return said.stdout
+
+
+def calls_of(vcf):
+    """Variants and their calls as text, by another reader."""
+    return run("bcftools", "query", "-f", "%CHROM:%POS:%REF:%ALT[\t%GT]\n", vcf)
 
 
 def prepare(name, source, folder):
@@ -92,8 +99,9 @@ def cases(data, tmp_path_factory):
             vcf, sex = prepare(name, data(dataset) / file, folder)
             cohort_tables.write(folder, vcf, list(sex), sex=sex)
             files = cohort_tables.inputs(folder, vcf)
-            matrices(**files, threads=2)
-            made[name] = files["out_dir"], genotypes(vcf)
+            fields = ["DP", "GQ"] if name == "hail_sample" else []
+            matrices(**files, entry_fields=fields, threads=2)
+            made[name] = files["out_dir"], calls_of(vcf)
         return made[name]
 
     return case
@@ -108,16 +116,17 @@ def cut(folder, to, output, request=None, build=None):
     return extract(folder, output, to, request or Request(), terms=list(IMPACTS), build=build)
 
 
-def fewer(name, expected):
-    """What is left of the calls after `FEWER`."""
+def table(name, expected):
+    """Calls by variant; what is left of them after `FEWER`."""
+    lines = {line[0]: line[1:] for line in map(str.split, expected.splitlines())}
     if name not in FEWER:
-        return expected
-    return {v: line for v, line in expected.items() if int(v.split(":")[1]) <= 126_400_000}
+        return lines
+    return {v: line for v, line in lines.items() if int(v.split(":")[1]) <= 126_400_000}
 
 
 def test_the_cases_hold_what_is_to_be_kept(case):
     name, _, expected = case
-    found = {text for line in expected.values() for text in line}
+    found = {text for line in table(name, expected).values() for text in line}
     wanted = {
         "kgp_chr21": {"0|0", "0|1", "1|0", "1|1"},
         "kgp_chr7_eas": {"0|0", "0|1", "1|0", "1|1"},
@@ -132,25 +141,33 @@ def test_vcf_and_bcf(case, tmp_path, ending):
     _, folder, expected = case
     output = tmp_path / f"cohort.{ending}"
     counts = cut(folder, ending.removesuffix(".gz"), output)
-    assert genotypes(output) == expected
-    assert int(run("bcftools", "index", "-n", output)) == len(expected)
-    carry = np.array([["1" in text for text in line] for line in expected.values()])
-    assert counts["carriers"] == carry.any(axis=0).sum()
-    assert counts["alternate_genotypes"] == carry.sum()
+    assert calls_of(output) == expected
+    assert int(run("bcftools", "index", "-n", output)) == expected.count("\n")
+    alternate = (cell for line in expected.splitlines() for cell in line.split("\t")[1:])
+    assert counts["alternate_genotypes"] == sum("1" in cell for cell in alternate)
+
+
+def test_depths_and_qualities(cases, data, tmp_path):
+    folder, _ = cases("hail_sample")
+    cut(folder, "parquet", tmp_path / "again")
+    cut(tmp_path / "again", "vcf", tmp_path / "cohort.vcf.gz")
+    form = "%CHROM:%POS:%REF:%ALT[\t%DP,%GQ]\n"
+    found = run("bcftools", "query", "-f", form, tmp_path / "cohort.vcf.gz")
+    assert found == run("bcftools", "query", "-f", form, folder.parent / "hail_sample.vcf.gz")
 
 
 def test_parquet_again(case, tmp_path):
     _, folder, expected = case
     cut(folder, "parquet", tmp_path / "again")
     cut(tmp_path / "again", "bcf", tmp_path / "cohort.bcf")
-    assert genotypes(tmp_path / "cohort.bcf") == expected
+    assert calls_of(tmp_path / "cohort.bcf") == expected
 
 
-def without_what_plink_lacks(text):
+def without_what_plink_lacks(calls):
     """Half-missing calls are missing; phase is kept of heterozygous calls alone."""
-    if "." in text:
-        return "." if len(text) == 1 else "./."
-    return text if text in ("0|1", "1|0") else text.replace("|", "/")
+    for given, kept in (("./1", "./."), (".|.", "./."), ("0|0", "0/0"), ("1|1", "1/1")):
+        calls = calls.replace(given, kept)
+    return calls
 
 
 def test_plink2(case, tmp_path):
@@ -158,12 +175,8 @@ def test_plink2(case, tmp_path):
     cut(folder, "plink2", tmp_path / "cohort.pgen")
     out = tmp_path / "back"
     run("plink2", "--pfile", tmp_path / "cohort", "--export", "vcf", "--out", out)
-    found = genotypes(out.with_suffix(".vcf"))
-    assert found.keys() == expected.keys()
-    for name, line in expected.items():
-        assert list(map(without_what_plink_lacks, found[name])) == list(
-            map(without_what_plink_lacks, line)
-        )
+    found = calls_of(out.with_suffix(".vcf"))
+    assert without_what_plink_lacks(found) == without_what_plink_lacks(expected)
 
 
 def test_zarr(case, tmp_path):
@@ -174,18 +187,20 @@ def test_zarr(case, tmp_path):
     contigs = store["contig_id"][:][store["variant_contig"][:]]
     columns = contigs, store["variant_position"][:], store["variant_allele"][:]
     names = [f"{c}:{at}:{ref}:{alt}" for c, at, (ref, alt) in zip(*columns, strict=True)]
-    assert names == list(fewer(name, expected))
+    expected = table(name, expected)
+    assert names == list(expected)
     shown = np.array(["", ".", "0", "1"], dtype=object)[calls + 2]
     mark = np.where(calls[..., 1] == -2, "", np.where(phased, "|", "/")).astype(object)
     found = shown[..., 0] + mark + shown[..., 1]
-    assert found.tolist() == list(fewer(name, expected).values())
+    assert found.tolist() == list(expected.values())
 
 
-def test_hail(cases, tmp_path):
-    """All in one session, as starting Hail takes longer than all else."""
+def test_hail(cases, tmp_path, monkeypatch, capsys):
+    """All in one session, as starting Hail takes longer than all else; and the line of the docs."""
     for name in CASES:
         # Genomes of one session need names of their own.
         cut(cases(name)[0], "hail-parts", tmp_path / name, FEWER.get(name), build=name)
+    monkeypatch.chdir(tmp_path)  # Java stays where it starts
     with hail_session(tmp_path / "hail", memory_mb=3000, threads=2, small=True) as hl:
         for name in CASES:
             mt = read_parts(hl, tmp_path / name)
@@ -195,7 +210,14 @@ def test_hail(cases, tmp_path):
             out = tmp_path / f"{name}.tsv"
             rows.select(rows.variant_id, calls=calls).export(exchange.uri(out), header=False)
             found = {line[0]: line[1:] for line in map(str.split, out.read_text().splitlines())}
-            expected = fewer(name, cases(name)[1])
+            expected = table(name, cases(name)[1])
             assert list(found) == list(expected)
             for variant, line in expected.items():
                 assert found[variant] == ["." if "." in text else text for text in line]
+        target = tmp_path / "results/matrices/cohort.mt"
+        read_parts(hl, tmp_path / "hail_x").write(exchange.uri(target))
+        (text,) = re.findall(r"^```python\n(import hail.*?)^```", DOCS.read_text(), re.M | re.S)
+        exec(text)
+    described = capsys.readouterr().out
+    for name in ("allele_frequency", "participant", "phenotypes", "AC", "GT"):
+        assert f"{name}:" in described or f"'{name}'" in described
