@@ -11,7 +11,8 @@ import pytest
 
 from genopheno.annotation.consequences import IMPACTS
 from genopheno.matrices.extract import extract
-from genopheno.matrices.select import Request, parse_region
+from genopheno.matrices.resolve import parse_region
+from genopheno.matrices.select import Request
 from genopheno.problems import StageError
 from tests.unit.matrix_folder import SMALL_GENES, genotypes, small_folder
 
@@ -50,6 +51,9 @@ def test_everything_comes_back_as_it_was(folder, vcf, tmp_path):
     again = run("bcftools", "query", "-f", form, tmp_path / "all.bcf")
     assert again == run("bcftools", "query", "-f", form, vcf)
     assert counts["variants"] == 60 and counts["samples"] == 200
+    carry = np.array([["1" in text for text in line] for line in genotypes(vcf).values()])
+    assert counts["carriers"] == carry.any(axis=0).sum()
+    assert counts["alternate_genotypes"] == carry.sum()
     assert json.loads((tmp_path / "all.bcf.json").read_text()) == counts
 
 

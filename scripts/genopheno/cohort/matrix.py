@@ -37,6 +37,7 @@ def write_matrix(
     StageError : contigs without lengths; another number of variants; Hail fails.
     """
     output = Path(output)
+    _contigs(read_json(parts / "parts.json"), parts)  # before Hail starts, which takes seconds
     with (
         hail_session(
             output.with_name(f".hail-{output.name}"),
@@ -65,14 +66,7 @@ def read_parts(hl: ModuleType, parts: Path) -> hl.MatrixTable:
     StageError : contigs without lengths.
     """
     told = read_json(parts / "parts.json")
-    contigs = {name: told["contigs"][name] for name in told["order"]}
-    if lacking := [name for name, length in contigs.items() if not length]:
-        raise fail(
-            "contig-lengths",
-            parts,
-            f"no length is known of {', '.join(lacking)}",
-            "Hail needs them: matrices.json beside the tables names contigs with lengths",
-        )
+    contigs = _contigs(told, parts)
     rg = exchange.genome(hl, told["build"], contigs)
     mt = hl.import_vcf(
         exchange.uri(parts / "calls.vcf.gz"),
@@ -91,6 +85,19 @@ def read_parts(hl: ModuleType, parts: Path) -> hl.MatrixTable:
     samples = _lines(hl, parts / "samples.jsonl", people)
     own = samples.key_by("sample")[mt.s]
     return mt.annotate_cols(sample=own.drop("phenotypes"), phenotypes=own.phenotypes)
+
+
+def _contigs(told: dict[str, Any], parts: Path) -> dict[str, int]:
+    """Contigs with their lengths, in order."""
+    contigs = {name: told["contigs"][name] for name in told["order"]}
+    if lacking := [name for name, length in contigs.items() if not length]:
+        raise fail(
+            "contig-lengths",
+            parts,
+            f"no length is known of {', '.join(lacking)}",
+            "Hail needs them: matrices.json beside the tables names contigs with lengths",
+        )
+    return contigs
 
 
 def _lines(hl: ModuleType, path: Path, row: hl.HailType) -> hl.Table:

@@ -6,30 +6,34 @@ what is left, as much at once as one row group holds.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genopheno import calls, fields
-from genopheno.files import write_json
+from genopheno.files import remove, write_json
 from genopheno.matrices.formats.plan import Block, Plan
-from genopheno.matrices.select import (
-    EVERYWHERE,
-    FILTER_COLUMNS,
-    GENE_COLUMNS,
-    Cut,
-    Request,
-    resolve,
-)
+from genopheno.matrices.resolve import resolve
+from genopheno.matrices.select import EVERYWHERE, FILTER_COLUMNS, GENE_COLUMNS, Cut, Request
 from genopheno.matrices.select import kept as kept_rows
-from genopheno.matrices.store import VARIANT_TABLES, Store, exact_codes, matrix, open_store
+from genopheno.matrices.store import (
+    VARIANT_TABLES,
+    Part,
+    Store,
+    exact_codes,
+    matrix,
+    open_store,
+)
 from genopheno.matrices.tables import ENTRY_COLUMNS
 from genopheno.problems import fail
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # What each format is written as: a module of `formats`, and how the name of its file ends.
 FORMATS = {
@@ -132,10 +136,13 @@ def extract(
                 f"{tally.variants} of {survey.n_variants} variants were written",
                 "Check free disk space, then run again",
             )
-        for path in made:
-            target = output.parent / path.name
+        targets = [output.parent / path.name for path in made]
+        # What stands beside the first, such as an index, must never be that of an older one.
+        for target in targets[1:]:
+            remove(target)
+        for path, target in zip(made, targets, strict=True):
             if target.is_dir():
-                shutil.rmtree(target)
+                remove(target)
             path.replace(target)
     report = {
         "variants": survey.n_variants,
@@ -151,6 +158,12 @@ def extract(
 
 
 def check_output(output: Path, matrices: Path, ending: str) -> None:
+    """Refuse an output that would replace what it is cut from, or what no extraction wrote.
+
+    Raises
+    ------
+    StageError : it would; or its name lacks the ending by which readers know the format.
+    """
     whole, cut = output.resolve(), matrices.resolve()
     if whole == cut or whole in cut.parents:
         raise fail(
@@ -244,7 +257,15 @@ def blocks(store: Store, cut: Cut, survey: Survey, tally: Tally) -> Iterator[Blo
                 yield _block(store, cut, contig, part, codes, entries, parts)
 
 
-def _block(store, cut, contig, sites, codes, entries, parts) -> Block:
+def _block(
+    store: Store,
+    cut: Cut,
+    contig: str,
+    sites: pa.Table,
+    codes: np.ndarray,
+    entries: dict[str, np.ndarray],
+    parts: dict[str, Part | None],
+) -> Block:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -295,7 +316,8 @@ def _plan(store: Store, cut: Cut, survey: Survey, build: str | None, threads: in
     theirs = pc.is_in(phenotypes["participant"], value_set=samples["participant"].combine_chunks())
     phenotypes = phenotypes.filter(theirs)
     if cut.traits is not None:
-        phenotypes = phenotypes.select(["participant", *cut.traits])
+        own = [name for name in fields.names("phenotypes") if name in phenotypes.column_names]
+        phenotypes = phenotypes.select([*own, *cut.traits])
     schemas = {name: schema for name in VARIANT_TABLES if (schema := store.schema(name))}
     schemas["genes"] = store.read("genes").schema
     told = {
