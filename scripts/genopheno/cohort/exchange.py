@@ -77,7 +77,7 @@ def genome(hl: ModuleType, build: str, contigs: dict[str, int]) -> hl.ReferenceG
     return hl.ReferenceGenome(name, list(contigs), contigs)
 
 
-SITE_COLUMNS = [f for f in fields.SITES if f.name != "variant_id"]
+SITE_COLUMNS = [f for f in fields.TABLES["sites"] if f.name != "variant_id"]
 
 
 def read_sites(
