@@ -22,7 +22,8 @@ rule matrices:
         genes="results/matrices/genes.parquet",
         samples="results/matrices/samples.parquet",
         phenotypes="results/matrices/phenotypes.parquet",
-        dictionary="results/matrices/dictionary.tsv",
+        dictionary=multiext("results/matrices/dictionary", ".tsv", ".md"),
+        package="results/matrices/datapackage.json",
         report="results/matrices/matrices.json",
     log:
         "results/logs/matrices.log",

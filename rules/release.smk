@@ -46,6 +46,7 @@ rule report:
         scan="results/association/scan.json",
         summaries="results/summaries/summaries.json",
         matrices="results/matrices/dictionary.tsv",
+        formats=MATRIX_FILES,
         controls=expand("results/truth/{sample}.json", sample=CONTROLS),
     output:
         report=ensure("results/report/report.html", non_empty=True),

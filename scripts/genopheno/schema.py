@@ -170,9 +170,9 @@ def columns_markdown() -> str:
     ]
     for table, columns in TABLES.items():
         lines += ["", f"## {table}", "", f"{DESCRIPTIONS[table]}.", ""]
-        lines += ["| column | type | unit | tier | meaning |", "|---|---|---|---|---|"]
+        lines += ["| column | type | unit | tier | meaning | source |", "|---|---|---|---|---|---|"]
         lines += [
-            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {f.description} |"
+            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {f.description} | {f.source} |"
             for f in (*columns, *FAMILIES.get(table, ()))
         ]
     return "\n".join(lines) + "\n"

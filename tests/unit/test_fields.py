@@ -30,6 +30,16 @@ def test_every_declared_table_has_a_schema_with_meanings(table: str) -> None:
         assert schema.field(name).metadata[b"tier"] in (b"open", b"controlled")
 
 
+@pytest.mark.parametrize("table", fields.TABLES)
+def test_a_description_stands_alone(table: str) -> None:
+    """It is read in a VCF header or a dictionary, without the line before it."""
+    leaning = re.compile(
+        r"^(its|likewise|those) |\b(of|among|at|from) (them|it)$|(of|among) them\b"
+    )
+    columns = (*fields.TABLES[table], *fields.FAMILIES.get(table, ()))
+    assert [f.name for f in columns if leaning.search(f.description)] == []
+
+
 def test_descriptions_and_families_are_those_of_tables() -> None:
     assert fields.DESCRIPTIONS.keys() == fields.TABLES.keys()
     assert fields.FAMILIES.keys() <= fields.TABLES.keys()

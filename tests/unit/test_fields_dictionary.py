@@ -15,6 +15,11 @@ import pytest
 
 from genopheno import fields
 
+SEX = replace(
+    fields.member("phenotypes", "{trait}", trait="sex"),
+    type="string",
+    codes=("female", "male", "unknown"),
+)
 AGE = replace(
     fields.member("phenotypes", "{trait}", trait="age"),
     unit="years",
@@ -36,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     schema = fields.schema("matrix_genotypes", {"samples": '["a", "b"]'}, sizes={"samples": 2})
     for contig in ("1", "HLA%2AA"):
         write(out / f"genotypes.parquet/{contig}.parquet", schema)
-    write(out / "phenotypes.parquet", fields.schema("phenotypes", extra=[AGE]))
+    write(out / "phenotypes.parquet", fields.schema("phenotypes", extra=[SEX, AGE]))
     write(out / "samples.parquet", fields.schema("matrix_samples"))
     fields.write_dictionary(out)
     return out
@@ -129,14 +134,14 @@ def test_no_table_or_two_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_a_column_added_without_the_dictionary_is_found(folder: Path) -> None:
     more = fields.member("phenotypes", "{trait}", trait="ldl")
-    write(folder / "phenotypes.parquet", fields.schema("phenotypes", extra=[AGE, more]))
+    write(folder / "phenotypes.parquet", fields.schema("phenotypes", extra=[SEX, AGE, more]))
     found = fields.check_dictionary(folder)
     assert [problem.code for problem in found] == ["dictionary-differs"] * 3
     assert all("not told: ['ldl']" in problem.found for problem in found)
 
 
 def test_a_column_too_many_in_the_dictionary_is_found(folder: Path) -> None:
-    write(folder / "phenotypes.parquet", fields.schema("phenotypes"))
+    write(folder / "phenotypes.parquet", fields.schema("phenotypes", extra=[SEX]))
     found = fields.check_dictionary(folder)
     assert [problem.code for problem in found] == ["dictionary-differs"] * 3
     assert all("told and not there: ['age']" in problem.found for problem in found)
@@ -185,3 +190,21 @@ def test_a_column_or_table_that_the_registry_lacks_is_found(tmp_path, change, co
     found = fields.check_tables(tmp_path / "results")
     assert [problem.code for problem in found] == ([code] if code else [])
     assert all(problem.file.endswith("results/kinship.parquet") for problem in found)
+
+
+def test_values_of_a_coded_column_are_its_codes(tmp_path: Path) -> None:
+    case = fields.member("phenotypes", "{trait}", trait="t2d")
+    told = fields.schema("phenotypes", extra=[replace(case, codes=("0", "1")), SEX])
+    rows = [("p1", 1.0, "male"), ("p2", 0.0, None), ("p3", None, "unknown")]
+
+    def problems(*more: tuple) -> list[tuple]:
+        columns = zip(*[*rows, *more], strict=True)
+        table = pa.table([pa.array(c, t) for c, t in zip(columns, told.types, strict=True)], told)
+        pq.write_table(table, tmp_path / "phenotypes.parquet")
+        return [(p.column, p.found) for p in fields.check_codes(tmp_path)]
+
+    assert problems() == []
+    assert problems(("p4", 2.0, "m")) == [
+        ("t2d", "values that are no codes: 2"),
+        ("sex", "values that are no codes: m"),
+    ]

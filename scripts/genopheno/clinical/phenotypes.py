@@ -10,6 +10,8 @@ from genopheno.clinical.check import Clinical
 from genopheno.fields import Field
 from genopheno.files import write_json, writing
 
+SEXES = ("female", "male", "unknown")
+
 
 def write(clinical: Clinical, phenotypes_path: str | Path, traits_path: str | Path) -> None:
     """Write ``phenotypes.parquet`` (one row per participant) and ``traits.json``.
@@ -42,8 +44,11 @@ def write(clinical: Clinical, phenotypes_path: str | Path, traits_path: str | Pa
 
 
 def _field(name: str, clinical: Clinical) -> Field:
-    """What is known of the column of a trait, a covariate or a group."""
+    """What is known of the column of a trait, a covariate, a group, or of sex."""
     told = fields.member("phenotypes", "{trait}", trait=name)
+    if name == "sex":
+        meaning = "declared sex: female, male or unknown"
+        return replace(told, type="string", description=meaning, codes=SEXES)
     traits = {trait["name"]: trait for trait in clinical.traits}
     if name in traits:
         trait = traits[name]

@@ -21,7 +21,7 @@ from genopheno.fields.arrow import (
     to_arrow,
     write,
 )
-from genopheno.fields.check import check_dictionary, check_tables
+from genopheno.fields.check import check_codes, check_dictionary, check_tables
 from genopheno.fields.dictionary import tables_in, write_dictionary
 from genopheno.fields.field import Field
 from genopheno.fields.registry import DESCRIPTIONS, FAMILIES, TABLES
@@ -31,6 +31,7 @@ __all__ = [
     "FAMILIES",
     "TABLES",
     "Field",
+    "check_codes",
     "check_columns",
     "check_dictionary",
     "check_tables",

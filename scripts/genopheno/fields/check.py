@@ -79,6 +79,28 @@ def check_tables(folder: Path) -> list[Problem]:
     ]
 
 
+def check_codes(folder: Path) -> list[Problem]:
+    """Coded columns of every Parquet file below a folder hold nothing but their codes and null."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found = []
+    for path in _parquet_files(Path(folder)):
+        coded = {f.name: f.codes for f in fields_of(pq.read_schema(path)) if f.codes}
+        table = pq.read_table(path, columns=list(coded), partitioning=None)
+        for name, codes in coded.items():
+            there = pc.unique(table[name]).drop_null().to_pylist()
+            if strange := sorted({text for v in there if (text := _as_code(v)) not in codes}):
+                what = f"values that are no codes: {', '.join(strange[:5])}"
+                mend = "Declare the code in genopheno.fields, or mend what writes it"
+                found.append(Problem("column-code", str(path), None, name, what, mend))
+    return found
+
+
+def _as_code(value: str | float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def check_schema(schema: pa.Schema, path: Path) -> list[Problem]:
     """Undeclared tables and columns, and columns of another type than declared.
 

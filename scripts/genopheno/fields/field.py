@@ -18,7 +18,7 @@ class Field:
     unit : '' where there is none.
     description : what it is; a coded value says every code.
     tier : ``open`` (no single person can be seen in it) or ``controlled``.
-    source : tool, paper or database that it is from; '' where it is our own.
+    source : tool, paper, standard or database that it is from; '' where it is our own.
     version : release of that source; '' where it has none or it is not known.
     codes : every value that a coded column can have; () where it is not coded.
     """

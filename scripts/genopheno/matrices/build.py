@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
 import pyarrow as pa
 
 from genopheno import fields
-from genopheno.files import remove, write_json, write_text
+from genopheno.files import remove, write_json
 from genopheno.matrices import people
 from genopheno.matrices.contig import Counts, Inputs, write_contig
 from genopheno.matrices.passing import Passing
@@ -64,8 +63,8 @@ def matrices(
         (``matrix_genotypes``, samples in the schema metadata key 'samples', in the order of the
         VCF), carriers.parquet and consequences.parquet; annotated.vcf.gz (+ .tbi; INFO AC, AN
         and AF are those of the kept samples); genes.parquet, samples.parquet,
-        phenotypes.parquet (participants of kept samples), dictionary.tsv, and matrices.json
-        (what is returned).
+        phenotypes.parquet (participants of kept samples), the data dictionary (dictionary.tsv and
+        .md, datapackage.json), and matrices.json (what is returned).
     consequences_parquet : table ``consequences`` of the same records; None: there is none, and
         no genes either.
     components_parquet, traits_json : of the stages structure and phenotypes; None: not made.
@@ -132,7 +131,7 @@ def matrices(
     n_people = people.write_phenotypes(
         phenotypes_parquet, traits_json, participants, out_dir / "phenotypes.parquet"
     )
-    _write_dictionary(out_dir)
+    fields.write_dictionary(out_dir)
     counts = {
         "records": total["records"],
         "variants": total["variants"],
@@ -234,18 +233,3 @@ def _write_genes(parts: list[pa.Table], out: Path) -> int:
     table = pa.concat_tables([fields.schema("matrix_genes").empty_table(), *parts])
     fields.write(out, table.to_pandas(), "matrix_genes")
     return table.num_rows
-
-
-def _write_dictionary(out_dir: Path) -> None:
-    """Data dictionary of the tables beside it, from what their own schemas say."""
-    import pyarrow.dataset as ds
-
-    rows = []
-    for path in sorted(out_dir.glob("*.parquet")):
-        for f in fields.fields_of(ds.dataset(path).schema):
-            rows.append((path.stem, f.name, f.type, f.unit, f.tier, f.description, f.source))
-    columns = ["table", "column", "type", "unit", "tier", "description", "source"]
-    write_text(
-        out_dir / "dictionary.tsv",
-        pd.DataFrame(rows, columns=columns).to_csv(sep="\t", index=False),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -157,11 +157,10 @@ def _phenotype(column: Field, declared: dict[str, dict]) -> Field:
     """Member of the family of phenotypes: type, unit and description are the column's own."""
     family = fields.member("phenotypes", "{trait}", trait=column.name)
     trait = declared.get(column.name, {})
-    return Field(
-        column.name,
-        KINDS.get(column.type, column.type),
-        column.unit or trait.get("unit") or "",
-        column.description or family.description,
-        family.tier,
-        column.source,
+    return replace(
+        column,
+        type=KINDS.get(column.type, column.type),
+        unit=column.unit or trait.get("unit") or "",
+        description=column.description or family.description,
+        tier=family.tier,
     )

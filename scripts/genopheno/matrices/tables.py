@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from genopheno.matrices.counts import Groups
 
 VARIANT = ("variant_id", "contig", "position", "reference", "alternate")
 # A row group of genotypes holds about so many, which are read in a millisecond or two.
-CELLS = 1 << 20
+CELLS = 1 << 19
 SMALL_ROWS = 4096  # rows of a group of the tables without genotypes
 # Columns with statistics: those by which row groups are passed over.
 STATISTICS = ("contig", "position")
@@ -43,9 +44,11 @@ class GroupedWriter:
             path,
             schema,
             compression="zstd",
-            use_dictionary=[
-                _leaf(f) for f in schema if f.name not in ("variant_id", "position", "carriers")
-            ],
+            use_dictionary=[_leaf(f) for f in schema if f.name not in ("variant_id", "position")],
+            # Positions are sorted: their differences are small. Each id is there once.
+            column_encoding={"position": "DELTA_BINARY_PACKED"}
+            if "position" in schema.names
+            else None,
             write_statistics=[name for name in STATISTICS if name in schema.names],
         )
 
@@ -84,12 +87,8 @@ def group_columns(groups: Groups, told: Mapping[str, tuple[str, str]]) -> list[F
             field = fields.member(
                 "matrix_sites", f"{family}_{{group}}_{{level}}", group=group, level=level
             )
-            members.append(_renamed(field, f"{family}_{name}"))
+            members.append(replace(field, name=f"{family}_{name}"))
     return members
-
-
-def _renamed(field: Field, name: str) -> Field:
-    return Field(name, field.type, field.unit, field.description, field.tier, field.source)
 
 
 def sites_schema(site_schema: pa.Schema, by_group: Sequence[Field]) -> pa.Schema:
@@ -105,7 +104,8 @@ def sites_schema(site_schema: pa.Schema, by_group: Sequence[Field]) -> pa.Schema
     counts = [f for f in base if f.name not in own]
     extra = fields.schema("matrix_sites", extra=by_group)
     return pa.schema(
-        [*(f for f in base if f.name in own), *databases, *counts, *list(extra)[len(base) :]]
+        [*(f for f in base if f.name in own), *databases, *counts, *list(extra)[len(base) :]],
+        metadata=base.metadata,
     )
 
 
