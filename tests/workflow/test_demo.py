@@ -102,7 +102,13 @@ def test_a_table_has_all_columns_of_its_declaration(
 
     found = ds.dataset(demo[0] / "results" / path, format="parquet").schema
     assert found.metadata[b"table"].decode() == table
-    assert set(fields.names(table)) <= set(found.names)
+    own = set(fields.names(table))
+    extra = [field for field in fields.fields_of(found) if field.name not in own]
+    fields.declared(table, extra)  # refuses what no family of the table allows
+    samples = json.loads(found.metadata.get(b"samples", b"[]"))
+    declared = fields.schema(table, sizes={"samples": len(samples)})
+    assert [name for name in found.names if name in own] == declared.names
+    assert [found.field(name).type for name in declared.names] == declared.types
 
 
 def test_a_finished_run_followed_by_another_does_nothing(demo, genopheno) -> None:

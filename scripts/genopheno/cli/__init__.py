@@ -11,7 +11,9 @@ from genopheno.cli import (  # isort: skip
     samples,
     cohort,
     association,
+    matrices,
     release,
+    extract,
 )
 from genopheno.cli.app import app, main
 
@@ -20,7 +22,9 @@ __all__ = [
     "app",
     "association",
     "cohort",
+    "extract",
     "main",
+    "matrices",
     "project",
     "reads",
     "release",
