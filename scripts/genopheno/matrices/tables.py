@@ -181,10 +181,11 @@ def carriers(
 
     Parameters
     ----------
-    rare : (variants,) bool. dosage : (variants, samples) int8.
+    rare : (rare,) indices of variants. dosage : (variants, samples) int8.
     entries : (variants, samples) int by FORMAT field: DP and GQ where the calls have them.
     """
-    row, person = np.nonzero((dosage > 0) & rare[:, None])
+    row, person = np.nonzero(dosage[rare] > 0)
+    row = rare[row]
     schema = fields.schema("carriers")
     columns = {name: site[name].take(pa.array(row)) for name in VARIANT}
     columns["sample"] = samples.take(pa.array(person))
