@@ -86,7 +86,7 @@ def simulate(vcf: Path, people: int, variants: int, seed: int = 1) -> None:
     )
     copies = -(-variants // 50_000)  # more of them: the same stretch again
     length = int(trees.sequence_length) + 1
-    names = "\t".join(f"P{i}" for i in range(people))
+    names = "\t".join(f"P{i:05d}" for i in range(people))
     header = (
         "##fileformat=VCFv4.2\n"
         f"##contig=<ID=1,length={copies * length}>\n"
