@@ -44,6 +44,16 @@ def test_mid_p_far_from_equilibrium_and_without_anybody():
     assert found[0] < 1e-55 and np.isnan(found[2])
 
 
+@pytest.mark.parametrize("het", [150, 181, 201, 231, 287, 289, 291, 301, 361, 401])
+def test_mid_p_of_a_common_variant_near_and_far(het):
+    """Near its expectation only part of the possible numbers is looked at."""
+    counts = ((401 - het) // 2, het, 700 - het - (401 - het) // 2)
+    if het % 2 == 0:
+        counts = ((400 - het) // 2, het, 700 - het - (400 - het) // 2)
+    found = mid_p(*(np.array([n]) for n in counts))
+    assert found == pytest.approx([exact(*counts)], rel=1e-9)
+
+
 HEADER = (
     "##fileformat=VCFv4.2\n"
     '##FILTER=<ID=PASS,Description="All, ID=x,IDX=7"{0}>\n'
