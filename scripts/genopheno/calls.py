@@ -58,6 +58,7 @@ def _codes_of_pairs() -> np.ndarray:
 
 PAIR_OF_CODE = _pairs_of_codes()  # (24, 2) uint8
 CODE_OF_PAIR = _codes_of_pairs()  # (65536,) int8
+_DOSAGES = DOSAGE_OF_CODE.tobytes().ljust(256, b"\xff")
 
 
 def encode(pairs: np.ndarray) -> np.ndarray:
@@ -82,8 +83,14 @@ def decode(codes: np.ndarray) -> np.ndarray:
 
 
 def dosages(codes: np.ndarray) -> np.ndarray:
-    """Dosages (...) int8 of codes (...) int8."""
-    return DOSAGE_OF_CODE[codes]
+    """Dosages (...) int8, not to be written to, of codes (...) int8."""
+    # A translation of bytes is three times as fast as NumPy's look-up.
+    return np.frombuffer(codes.tobytes().translate(_DOSAGES), np.int8).reshape(codes.shape)
+
+
+def haploid(codes: np.ndarray) -> np.ndarray:
+    """Which codes (...) int8 are of haploid calls: (...) bool."""
+    return (codes >= 9) & (codes <= 11)
 
 
 def plain(codes: np.ndarray) -> np.ndarray:

@@ -211,7 +211,7 @@ class _Walk:
         if self.inputs.min_genotype_quality > 0:
             self._drop_poor(block, kept, pairs, entries["GQ"])
         codes = calls.encode(pairs)
-        if (codes == calls.REFUSED).any():
+        if codes.min() < 0:
             row = int(np.flatnonzero((codes == calls.REFUSED).any(axis=1))[0])
             raise fail(
                 "genotype-allele",
@@ -228,9 +228,10 @@ class _Walk:
         if out:
             out.write(block.raw(kept.tolist()))
         self.done.variants += len(kept)
-        rare = counted["allele_frequency"] <= self.inputs.carriers_max_frequency
-        rows = tables.carriers(site, rare, dosages, entries, self.names)
-        self.done.rare_variants += int((rare & (counted["allele_count"] > 0)).sum())
+        there = counted["allele_count"] > 0
+        rare = there & (counted["allele_frequency"] <= self.inputs.carriers_max_frequency)
+        rows = tables.carriers(site, np.flatnonzero(rare), dosages, entries, self.names)
+        self.done.rare_variants += int(rare.sum())
         self.done.carriers += rows.num_rows
         return {
             "sites": tables.sites(site, counted, self.schemas["sites"]),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from genopheno.calls import HAPLOID, SECOND
+from genopheno.calls import haploid
 from genopheno.matrices.hardy import mid_p
 
 
@@ -44,9 +44,7 @@ def counts(codes: np.ndarray, dosages: np.ndarray, groups: Groups) -> dict[str, 
     allele_frequency and hwe_p_value float64, NaN where there is no (diploid) call.
     """
     people = groups.members.sum(axis=0).astype(np.int32)
-    one_copy = SECOND[codes] == HAPLOID if codes.max(initial=0) > 8 else None
-    if one_copy is not None and not one_copy.any():
-        one_copy = None
+    one_copy = haploid(codes)
 
     def number(there: np.ndarray) -> np.ndarray:
         if not there.any():
@@ -55,13 +53,13 @@ def counts(codes: np.ndarray, dosages: np.ndarray, groups: Groups) -> dict[str, 
 
     missing, hom_alt, het = (number(dosages == k) for k in (-1, 2, 1))
     haploid_ref = haploid_alt = np.zeros_like(het)
-    if one_copy is not None:
+    if one_copy.any():
         haploid_ref, haploid_alt = (number(one_copy & (dosages == k)) for k in (0, 1))
         het = het - haploid_alt
-    haploid = haploid_ref + haploid_alt
-    hom_ref = people - missing - het - hom_alt - haploid
+    n_haploid = haploid_ref + haploid_alt
+    hom_ref = people - missing - het - hom_alt - n_haploid
     alternate = het + 2 * hom_alt + haploid_alt
-    alleles = 2 * (hom_ref + het + hom_alt) + haploid
+    alleles = 2 * (hom_ref + het + hom_alt) + n_haploid
     with np.errstate(invalid="ignore"):
         frequency = alternate / alleles
     columns = {

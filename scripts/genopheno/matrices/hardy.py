@@ -38,37 +38,53 @@ def mid_p(hom_ref: np.ndarray, het: np.ndarray, hom_alt: np.ndarray) -> np.ndarr
     keys, inverse = np.unique((people * base + rare) * base + het, return_inverse=True)
     distinct = np.stack([keys // base // base, keys // base % base, keys % base], axis=1)
     answer = np.full(len(distinct), np.nan)
-    if len(distinct):
-        # By the number of rare alleles, so that variants of one batch need as many columns.
-        order = np.argsort(distinct[:, 1], kind="stable")
-        order = order[distinct[order, 0] > 0]
-        log_factorial = np.array(
-            [math.lgamma(k + 1) for k in range(2 * int(distinct[:, 0].max()) + 1)]
-        )
-        start = 0
-        while start < len(order):
-            stop = len(order)
-            width = int(distinct[order[stop - 1], 1]) // 2 + 1
-            while stop - start > 1 and (stop - start) * width > CELLS:
-                stop = start + max(1, (stop - start) // 2)
-                width = int(distinct[order[stop - 1], 1]) // 2 + 1
-            part = order[start:stop]
-            answer[part] = _batch(*distinct[part].T, width, log_factorial)
-            start = stop
+    low, width = _window(*np.maximum(distinct, [1, 0, 0]).T)
+    # By width, so that variants of one batch need as many columns.
+    order = np.argsort(width, kind="stable")
+    order = order[distinct[order, 0] > 0]
+    log_factorial = np.array([math.lgamma(k + 1) for k in range(base)])
+    start = 0
+    while start < len(order):
+        stop = len(order)
+        while stop - start > 1 and (stop - start) * int(width[order[stop - 1]]) > CELLS:
+            stop = start + max(1, (stop - start) // 2)
+        part = order[start:stop]
+        widest = int(width[order[stop - 1]])
+        answer[part] = _batch(*distinct[part].T, low[part], widest, log_factorial)
+        start = stop
     return answer[inverse]
 
 
+def _window(people: np.ndarray, rare: np.ndarray, het: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of heterozygotes to look at: the smallest, and how many (every second one).
+
+    Those beyond ten standard deviations weigh less than 1e-20 of the whole. They are left out
+    where the number seen is within five, so that its p-value is far larger than that.
+    """
+    common = 2 * people - rare
+    expected = rare * common / (2 * people - 1)
+    half = 10 * rare * common / (2 * people**1.5) + 20
+    near = np.abs(het - expected) < half / 2
+    odd = rare % 2
+    low = np.where(near, np.maximum(expected - half, 0), 0).astype(np.int64) // 2 * 2 + odd
+    high = np.where(near, np.minimum(expected + half, rare), rare).astype(np.int64)
+    return low, (high - low) // 2 + 1
+
+
 def _batch(
-    people: np.ndarray, rare: np.ndarray, het: np.ndarray, width: int, log_factorial: np.ndarray
+    people: np.ndarray,
+    rare: np.ndarray,
+    het: np.ndarray,
+    low: np.ndarray,
+    width: int,
+    log_factorial: np.ndarray,
 ) -> np.ndarray:
-    """Mid-p of variants (m,) with at most ``2 * width - 1`` rare alleles."""
-    # Heterozygotes that are possible: as odd or even as the number of rare alleles.
-    numbers = (rare % 2)[:, None] + 2 * np.arange(width)
+    """Mid-p of variants (m,) over `width` numbers of heterozygotes from `low` on."""
+    numbers = low[:, None] + 2 * np.arange(width)
     possible = numbers <= rare[:, None]
-    numbers = np.where(possible, numbers, 0)
-    rare_pairs = np.maximum(rare[:, None] - numbers, 0) // 2
+    numbers = np.where(possible, numbers, low[:, None])
+    rare_pairs = (rare[:, None] - numbers) // 2
     common_pairs = people[:, None] - numbers - rare_pairs
-    common_pairs = np.where(possible, common_pairs, 0)
     logs = (
         numbers * math.log(2)
         - log_factorial[numbers]
@@ -78,8 +94,7 @@ def _batch(
     logs[~possible] = -np.inf
     logs -= logs.max(axis=1, keepdims=True)
     chance = np.exp(logs)
-    rows = np.arange(len(rare))
-    seen = logs[rows, (het - rare % 2) // 2][:, None]
+    seen = logs[np.arange(len(rare)), (het - low) // 2][:, None]
     less = np.where(logs < seen - TIE, chance, 0).sum(axis=1)
     equal = np.where(np.abs(logs - seen) <= TIE, chance, 0).sum(axis=1)
     return (less + equal / 2) / chance.sum(axis=1)
