@@ -6,12 +6,14 @@ import subprocess
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from genopheno import fields
 from genopheno.annotation.consequences import IMPACTS
 from genopheno.matrices.extract import extract
+from genopheno.matrices.formats import tsv
 from genopheno.matrices.resolve import parse_region
 from genopheno.matrices.select import Request
 from genopheno.problems import StageError
@@ -248,6 +250,18 @@ def test_tables_for_spreadsheets(folder, tmp_path):
     np.testing.assert_allclose(sites["allele_frequency"], kept["allele_frequency"], rtol=0)
     people = pd.read_table(tmp_path / "t/samples.tsv")
     assert len(people) == 200 and {"ldl", "height"} <= set(people.columns)
+
+
+def test_numbers_of_single_precision_keep_their_digits():
+    kept = pa.field("element", pa.float32())  # as Parquet names it
+    table = pa.table(
+        {
+            "one": pa.array([0.015, None], pa.float32()),
+            "several": pa.array([[0.015, 1e-7], None], pa.list_(kept)),
+            "double": pa.array([0.1 + 0.2, 2.0]),
+        }
+    )
+    assert list(tsv._rows(table)) == [("0.015", "0.015,1e-7", 0.1 + 0.2), ("", "", 2.0)]
 
 
 def test_all_that_is_unknown_is_told_at_once(folder, tmp_path):

@@ -57,8 +57,19 @@ def _table(path: Path, columns: Iterable[str]) -> Iterator[Any]:
 
 
 def _rows(table: pa.Table) -> Iterator[tuple]:
-    columns = (map(_cell, column.to_pylist()) for column in table.columns)
+    columns = (map(_cell, _short(column).to_pylist()) for column in table.columns)
     return zip(*columns, strict=True)
+
+
+def _short(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Single precision as text, with the digits it has: 0.015, not 0.014999999664723873."""
+    import pyarrow as pa
+
+    if pa.types.is_float32(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_list(column.type) and pa.types.is_float32(column.type.value_type):
+        return column.cast(pa.list_(pa.string()))
+    return column
 
 
 def _cell(value: object) -> object:
