@@ -24,3 +24,13 @@ test                    | string  |      | linear, score, firth-approximate or f
 converged               | bool    |      | the fit converged; null statistics where it did not
 """,
 )
+
+LOCO = columns(
+    "controlled",
+    """
+trait                   | string  |      | trait
+chromosome              | string  |      | contig that was left out; null: none, the whole genome
+sample                  | string  |      | sample, as in the genotypes
+prediction              | float64 | trait units, or log odds | its trait predicted from the genotypes of all other contigs
+""",
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
-from genopheno.fields.association import ASSOCIATION
+from genopheno.fields.association import ASSOCIATION, LOCO
 from genopheno.fields.cohort import (
     COHORT_SAMPLES,
     COHORT_VARIANTS,
@@ -41,6 +41,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "components": COMPONENTS,
     "kinship": KINSHIP,
     "association": ASSOCIATION,
+    "loco": LOCO,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
     "trait_distributions": TRAIT_DISTRIBUTIONS,
