@@ -139,9 +139,7 @@ class Genotypes:
         starts = np.concatenate([[0], np.flatnonzero(np.diff(code)) + 1])
         stops = np.append(starts[1:], len(code))
         names = column.dictionary.to_pylist()
-        return [
-            (names[code[a]], int(a), int(b)) for a, b in zip(starts, stops, strict=True)
-        ]
+        return [(names[code[a]], int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
 
     def packed(self, start: int, stop: int) -> np.ndarray:
         """Raw two-bit codes: (stop - start, ceil(n_samples / 4)) uint8, a view of the file.

@@ -214,9 +214,22 @@ class Structure(Section):
     50 kb apart than this, pairs are reported and nobody is dropped. 0: always drop."""
 
 
+class WholeGenomeRegression(Section):
+    block_size: Positive = 1000
+    """Variants per block of level 0."""
+    min_allele_frequency: Fraction = 0.01
+    """Variants below this minor allele frequency are not used for the predictions."""
+
+
 class Association(Section):
     engine: Literal["numpy", "hail"] = "numpy"
     """numpy: kernels on genotype blocks, one machine. hail: the same through Hail (Spark)."""
+    model: Literal["auto", "regression", "wgr", "lmm"] = "auto"
+    """regression: variant by variant, for unrelated people. lmm: exact linear mixed model, for
+    few and related people. wgr: whole-genome regression in two steps, as REGENIE. auto: chosen
+    for each trait by its people (docs/association.md); scan.json and the report say why."""
+    wgr: WholeGenomeRegression = WholeGenomeRegression()
+    """Step 1 of whole-genome regression."""
     components: Annotated[int, Field(ge=0)] = 4
     """Principal components that join every trait's covariates."""
     relatives: Literal["drop", "keep"] = "drop"

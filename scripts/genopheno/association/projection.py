@@ -96,9 +96,7 @@ def code_bits(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return high & ~low, low & ~high, high & low
 
 
-def count_bits(
-    bits: tuple[np.ndarray, np.ndarray, np.ndarray], mask: np.ndarray, n: int
-) -> Counts:
+def count_bits(bits: tuple[np.ndarray, np.ndarray, np.ndarray], mask: np.ndarray, n: int) -> Counts:
     """Exact genotype counts among the `n` people of a mask."""
     het, missing, none = (np.bitwise_count(b & mask).sum(1, dtype=np.int64) for b in bits)
     return Counts(n - missing, het, n - missing - het - none)

@@ -65,14 +65,19 @@ class People:
         return values
 
 
-def split(y: np.ndarray, binary: bool) -> tuple[np.ndarray, str | None]:
+def split(y: np.ndarray, binary: bool, related: bool) -> tuple[np.ndarray, str | None]:
     """Fold of each person (n,), and what is to be said of the choice.
 
-    As REGENIE: consecutive people, in the order of the genotype file. Where that file is
-    sorted by the trait such folds are no samples of the whole; the people are then dealt
-    out in the order of their values.
+    As REGENIE: consecutive people, in the order of the genotype file. There are two cases
+    in which such folds are no samples of the whole. Relatives are often neighbours in the
+    file, and a fold that holds whole families is predicted badly: people are then dealt
+    out at random (the same way each time). And where the file is sorted by the trait, they
+    are dealt out in the order of their values.
     """
     n = len(y)
+    if related:
+        dealt = np.random.default_rng(n).permutation(n) % FOLDS
+        return dealt, "people were dealt out to the folds at random: there are relatives"
     folds = np.arange(n) * FOLDS // n
     sizes = np.bincount(folds, minlength=FOLDS)
     sums = np.bincount(folds, weights=y, minlength=FOLDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -134,7 +133,7 @@ def _prepare(trait: TraitDesign, known: dict) -> tuple[tuple, _Trait]:
     used = trait.used
     x = np.column_stack([np.ones(len(used)), np.where(used[:, None], trait.x, 0.0)])
     binary = trait.type == "binary"
-    folds, notice = split(trait.y[used], binary)
+    folds, notice = split(trait.y[used], binary, trait.info.get("n_related", 0) > 0)
     if np.bincount(folds).min() < PEOPLE_PER_FOLD:
         raise NotFitted(f"too few people for step 1: {trait.n}")
     key = used.tobytes(), x.tobytes(), folds.tobytes()
@@ -171,7 +170,7 @@ def _level0(
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".level0-") as folder:
         if len(group) * shape[0] * shape[1] * 8 > ON_DISK:
             stacked = [
-                np.memmap(os.path.join(folder, str(i)), np.float64, "w+", shape=shape)
+                np.memmap(Path(folder, str(i)), np.float64, "w+", shape=shape)
                 for i in range(len(group))
             ]
         else:

@@ -40,9 +40,7 @@ def predictions(
     parts = [genotypes[:, fold] for fold in slices]
     grams = [part @ part.T for part in parts]
     total = sum(grams)
-    products = [
-        [part @ y[fold] for part, fold in zip(parts, slices, strict=True)] for y in traits
-    ]
+    products = [[part @ y[fold] for part, fold in zip(parts, slices, strict=True)] for y in traits]
     sums = [sum(each) for each in products]
     out = [np.empty((len(lambdas), people.n)) for _ in traits]
     diagonal = np.arange(len(total))

@@ -128,7 +128,6 @@ def read(path: str | Path, samples: Sequence[str]) -> Loco:
                 path,
                 f"{len(absent)} samples have no genotypes, such as {', '.join(absent[:5])}",
                 "Make the predictions from the same genotypes",
-                column="sample",
             )
         values = np.full(len(samples), np.nan)
         values[[place[name] for name in names]] = table["prediction"].to_numpy()
