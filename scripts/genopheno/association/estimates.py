@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH = TESTS = ("linear", "score", "firth-approximate", "firth")
+LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH, LMM = TESTS = (
+    "linear",
+    "score",
+    "firth-approximate",
+    "firth",
+    "lmm",
+)
 
 
 @dataclass

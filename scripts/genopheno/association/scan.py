@@ -79,11 +79,12 @@ def run(
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
     tasks = Tasks(
+        genotypes,
         design,
-        (name for name, _, _ in genotypes.contigs()),
         loco=predictions.read(loco, genotypes.samples) if loco else None,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
+        threads=threads,
     )
     if not tasks.traits:
         raise fail(

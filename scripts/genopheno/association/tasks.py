@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
-from genopheno.association.design import WGR, Design, TraitDesign
+from genopheno.association.design import LMM, WGR, Design, TraitDesign
 from genopheno.association.estimates import Estimates
 from genopheno.association.linear import Linear
-from genopheno.association.logistic import Logistic, NullModelError
+from genopheno.association.logistic import Logistic
+from genopheno.association.mixed import Mixed, Relationship
 from genopheno.association.projection import Block, Projected, Space, mask_words
 from genopheno.association.wgr.loco import Loco
+from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
 
 CONTIGS_HELD = 3  # contigs whose models are kept: blocks of neighbours are tested side by side
@@ -32,7 +33,7 @@ class Task:
     """
 
     design: TraitDesign
-    model: Linear | Logistic
+    model: Linear | Logistic | Mixed
     case_mask: np.ndarray | None = None
 
     @property
@@ -40,9 +41,9 @@ class Task:
         return self.model.space
 
     def test(self, block: Block, projected: Projected, wanted: np.ndarray) -> Estimates:
-        if isinstance(self.model, Linear):
-            return self.model.test(block, projected)
-        return self.model.test(block, projected, wanted)
+        if isinstance(self.model, Logistic):
+            return self.model.test(block, projected, wanted)
+        return self.model.test(block, projected)
 
     def cases(self, block: Block) -> np.ndarray | None:
         """Cases with a genotype, per variant."""
@@ -54,15 +55,17 @@ class Task:
 class Tasks:
     """Fits the null models. A trait that cannot be fitted gets its reason and no task.
 
-    Plain regression is fitted once; whole-genome regression for each contig, without its own
-    part of the prediction. Traits with the same people and covariates share their `Space`.
+    Plain regression and mixed models are fitted once; whole-genome regression for each contig,
+    without its own part of the prediction. Traits with the same people and covariates share
+    their `Space`, traits with the same people their `Relationship`.
 
     Parameters
     ----------
+    genotypes : what will be scanned, and what mixed models take the relationship from.
     design : in the order of the genotypes' samples.
-    contigs : those that will be asked for.
     loco : predictions of step 1, in the same order; None: no trait may need them.
     firth_below, exact_firth_below : see `logistic`.
+    threads : workers for the relationships.
 
     Attributes
     ----------
@@ -75,21 +78,23 @@ class Tasks:
 
     def __init__(
         self,
+        genotypes: Genotypes,
         design: Design,
-        contigs: Iterable[str],
         *,
         loco: Loco | None,
         firth_below: float,
         exact_firth_below: float,
+        threads: int,
     ):
-        self._loco = loco
+        self._genotypes, self._loco, self._threads = genotypes, loco, threads
         self._thresholds = {"firth_below": firth_below, "exact_firth_below": exact_firth_below}
         self._spaces: dict[tuple[bytes, bytes], Space] = {}
         self._fixed: dict[str, Task] = {}
         self._held: OrderedDict[str, dict[str, Task]] = OrderedDict()
         self._lock = Lock()
         self.traits: list[TraitDesign] = []
-        contigs = list(dict.fromkeys(contigs))
+        self._relationships: dict[bytes, Relationship] = {}
+        contigs = list(dict.fromkeys(name for name, _, _ in genotypes.contigs()))
         for trait in design.fitted:
             try:
                 if trait.model != WGR:
@@ -97,7 +102,7 @@ class Tasks:
                 elif self._predicted(trait):
                     for contig in contigs if trait.type == "binary" else ():
                         self._fit(trait, contig)
-            except NullModelError as error:
+            except ValueError as error:
                 trait.reason = str(error)
             if trait.reason is None:
                 self.traits.append(trait)
@@ -118,11 +123,16 @@ class Tasks:
 
     def null_models(self) -> dict[str, dict]:
         """What there is to say of the models, for each trait that has something."""
-        return {
-            name: {"null_model": task.model.null}
-            for name, task in self._fixed.items()
-            if isinstance(task.model, Logistic)
-        }
+        said = {}
+        for name, task in self._fixed.items():
+            if isinstance(task.model, Logistic):
+                said[name] = {"null_model": task.model.null}
+            elif isinstance(task.model, Mixed):
+                said[name] = {
+                    "heritability": task.model.heritability,
+                    "n_variants_of_relationship": task.model.relationship.n_variants,
+                }
+        return said
 
     def _predicted(self, trait: TraitDesign) -> bool:
         """Whether step 1 has predictions of the trait; if not, the trait gets the reason."""
@@ -154,9 +164,21 @@ class Tasks:
         used = trait.used
         x = np.column_stack([np.ones(len(used)), np.where(used[:, None], trait.x, 0.0)])
         given = None if contig is None else self._loco.of(trait.name, contig)
-        if trait.type == "quantitative":
+        if trait.type == "quantitative" or trait.model == LMM:
             key = used.tobytes(), x.tobytes()
             space = self._spaces.get(key) or self._spaces.setdefault(key, Space(x, used))
+        if trait.model == LMM:
+            binary = trait.type == "binary"
+            model = Mixed(trait.y, x, space, self._relationship(used), binary=binary)
+            return Task(trait, model, mask_words(trait.y == 1) if binary else None)
+        if trait.type == "quantitative":
             return Task(trait, Linear(trait.y if given is None else trait.y - given, space))
         model = Logistic(trait.y, x, used, given=given, **self._thresholds)
         return Task(trait, model, mask_words(trait.y == 1))
+
+    def _relationship(self, used: np.ndarray) -> Relationship:
+        """Made once for all traits of the same people."""
+        key = used.tobytes()
+        if key not in self._relationships:
+            self._relationships[key] = Relationship(self._genotypes, used, self._threads)
+        return self._relationships[key]

@@ -95,12 +95,18 @@ def split(y: np.ndarray, binary: bool, related: bool) -> tuple[np.ndarray, str |
 
 
 def cut(
-    genotypes: Genotypes, used: np.ndarray, *, size: int, min_allele_frequency: float
+    genotypes: Genotypes,
+    used: np.ndarray,
+    *,
+    size: int,
+    min_allele_frequency: float,
+    min_call_rate: float = 0.0,
 ) -> tuple[list[GenomeBlock], dict[str, int]]:
     """Blocks of at most `size` variants that do not cross contigs, and variants left out.
 
     Taken are variants that vary among the people used, with a frequency of the rarer
-    allele of at least `min_allele_frequency` among them.
+    allele of at least `min_allele_frequency` and a share of genotypes of at least
+    `min_call_rate` among them.
     """
     mask, n = mask_words(used), int(used.sum())
     parts = []
@@ -113,11 +119,13 @@ def cut(
     called, minor = counts.called, counts.minor
     varies = (called > 0) & (counts.squares * called > np.square(counts.alleles))
     common = minor >= min_allele_frequency * 2 * called
-    taken = varies & common
+    whole = called >= min_call_rate * n
+    taken = varies & common & whole
     left_out = {
         "all missing": int((called == 0).sum()),
         "monomorphic": int(((called > 0) & ~varies).sum()),
         "rare": int((varies & ~common).sum()),
+        "call rate": int((varies & common & ~whole).sum()),
     }
     blocks = []
     for contig, start, stop in genotypes.contigs():
@@ -128,19 +136,23 @@ def cut(
     return blocks, {reason: count for reason, count in left_out.items() if count}
 
 
+def centred(genotypes: Genotypes, rows: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Genotypes (variants, n) of the samples `index` less the variant's mean; missing as 0."""
+    dosage = genotypes.decode_rows(rows, (2, np.nan, 1, 0), np.float64)[:, index]
+    absent = np.isnan(dosage)
+    dosage[absent] = 0.0
+    dosage -= (dosage.sum(1) / (len(index) - absent.sum(1)))[:, None]
+    dosage[absent] = 0.0
+    return dosage
+
+
 def standardised(genotypes: Genotypes, rows: np.ndarray, people: People) -> np.ndarray:
     """Genotypes (variants, n): missing as the mean, freed of the covariates, variance 1.
 
     The variance is over n - k degrees of freedom. A variant that the covariates determine
     is 0.
     """
-    dosage = genotypes.decode_rows(rows, (2, np.nan, 1, 0), np.float64)[:, people.index]
-    absent = np.isnan(dosage)
-    dosage[absent] = 0.0
-    mean = dosage.sum(1) / (people.n - absent.sum(1))
-    gaps = np.nonzero(absent)
-    dosage[gaps] = mean[gaps[0]]
-    dosage -= mean[:, None]
+    dosage = centred(genotypes, rows, people.index)
     before = np.einsum("vn,vn->v", dosage, dosage)
     dosage = people.residual(dosage)
     after = np.einsum("vn,vn->v", dosage, dosage)
