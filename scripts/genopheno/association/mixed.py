@@ -124,10 +124,10 @@ class Mixed:
         self.space, self.relationship = space, relationship
         index, turn = relationship.index, relationship.vectors.T
         self.d = relationship.eigenvalues
-        self.x = turn @ small.orthonormal(x[index])
-        self.y = turn @ y[index]
-        self.pairs = small.pair_products(self.x)
-        self.xy = self.x * self.y[:, None]
+        x = turn @ small.orthonormal(x[index])
+        self.fixed = np.column_stack([x, turn @ y[index]])  # with the trait as the last column
+        self.k = x.shape[1]
+        self.pairs = small.pair_products(self.fixed)
         share = float(y[index].mean())
         self.unit = share * (1 - share) if binary else 1.0
         lam = self._maximise(None, 1)
@@ -151,14 +151,15 @@ class Mixed:
         for at in range(0, len(rows), step):
             some = rows[at : at + step]
             turned = dosage[some] @ self.relationship.vectors
-            free = turned - (turned @ self.x) @ self.x.T
+            x = self.fixed[:, :-1]
+            free = turned - (turned @ x) @ x.T
             some, turned = (
                 each[np.einsum("vn,vn->v", free, free) > COLLINEAR * spread[some]]
                 for each in (some, turned)
             )
             if some.size:
                 log_lambda = self._maximise(turned, len(some))
-                beta[some], error[some] = self._state(turned, log_lambda)[2:]
+                beta[some], error[some] = self._effect(turned, log_lambda)
         df = self.space.n - self.space.k - 1
         fitted = np.isfinite(beta)
         neg_log10_p = pvalues.from_t(beta / error, df if df > 0 else np.nan)
@@ -167,9 +168,11 @@ class Mixed:
 
     def _maximise(self, g: np.ndarray | None, size: int) -> np.ndarray:
         """log λ (size,) of the highest restricted likelihood, for each turned genotype of g."""
-        found = [self._state(g, np.full(size, point))[:2] for point in GRID]
-        likelihood = np.array([each[0] for each in found])
-        slope = np.array([each[1] for each in found])
+        squares = None if g is None else np.square(g)
+        likelihood, slope = np.empty((2, len(GRID), size))
+        for i, point in enumerate(GRID):
+            h = np.exp(point) * self.d + 1
+            likelihood[i], slope[i] = self._state(g, squares, point, h, size)
         best = likelihood.argmax(0)
         column = np.arange(size)
         # The maximum is on the side to which the likelihood rises from the best point.
@@ -186,7 +189,8 @@ class Mixed:
             # Regula falsi after Illinois: a bound that stays counts half the next time.
             left, right, f_left, f_right = a[open_], b[open_], fa[open_], fb[open_]
             middle = (left * f_right - right * f_left) / (f_right - f_left)
-            value = self._state(None if g is None else g[open_], middle)[1]
+            h = np.exp(middle)[:, None] * self.d + 1
+            value = self._state(None if g is None else g[open_], None, middle, h, len(middle))[1]
             above = value > 0
             moved = np.abs(middle - root[open_])
             root[open_] = middle
@@ -198,52 +202,67 @@ class Mixed:
         return root
 
     def _state(
-        self, g: np.ndarray | None, log_lambda: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Restricted likelihood without its constant, its slope in log λ, effect and error.
+        self,
+        g: np.ndarray | None,
+        squares: np.ndarray | None,
+        log_lambda: np.ndarray | float,
+        h: np.ndarray,
+        size: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Restricted likelihood without its constant, and its slope in log λ; (size,) each.
 
         Parameters
         ----------
-        g : (size, n) turned genotypes; None: the null model, without effect and error.
+        g, squares : (size, n) turned genotypes and their squares; None: the null model.
+        h : λd + 1, (n,) where all variants have the same λ, else (size, n).
         """
-        lam, d = np.exp(log_lambda), self.d
-        h = lam[:, None] * d + 1
         w = 1 / h
-        dw2 = d * np.square(w)
-        k = self.x.shape[1] + (g is not None)
-        information, bend = self._products(w, g, k), self._products(dw2, g, k)
-        right = np.empty((k, 1, len(lam)))
-        right[: self.x.shape[1], 0] = (w @ self.xy).T
-        if g is not None:
-            right[-1, 0] = np.einsum("vn,vn,n->v", w, g, self.y)
-        factor, regular = small.cholesky(information)
-        coefficients = small.solve(factor, right)[:, 0]
-        residual = self.y - coefficients[: self.x.shape[1]].T @ self.x.T
-        if g is not None:
-            residual = residual - coefficients[-1][:, None] * g
-        np.square(residual, out=residual)
-        df = len(d) - k
-        left = np.einsum("vn,vn->v", w, residual)
-        likelihood = -(np.log(h).sum(1) + small.log_determinant(factor) + df * np.log(left)) / 2
-        solved = small.solve(factor, bend)
-        slope = np.einsum("kkv->v", solved) - w @ d
-        slope += df * np.einsum("vn,vn->v", dw2, residual) / left
-        if g is None:
-            return likelihood, slope * lam / 2, np.empty(0), np.empty(0)
-        unit = np.zeros((k, 1, len(lam)))
-        unit[-1] = 1
-        variance = small.solve(factor, unit)[-1, 0] * left / df
-        with np.errstate(invalid="ignore"):
-            error = np.where(regular, np.sqrt(variance), np.nan)
-        return likelihood, slope * lam / 2, np.where(regular, coefficients[-1], np.nan), error
+        dw2 = self.d * np.square(w)
+        sums, bend = self._sums(g, squares, w, size), self._sums(g, squares, dw2, size)
+        k = len(sums) - 1  # the trait is last
+        factor, _ = small.cholesky(sums[:k, :k])
+        coefficients = small.solve(factor, sums[:k, k:])
+        df = len(self.d) - k
+        contrast = np.concatenate([-coefficients[:, 0], np.ones((1, size))])
+        left = np.einsum("iv,iv->v", contrast, sums[:, k])
+        bent = np.einsum("iv,ijv,jv->v", contrast, bend, contrast)
+        logs = np.log(h).sum(-1)
+        likelihood = -(logs + small.log_determinant(factor) + df * np.log(left)) / 2
+        slope = np.einsum("kkv->v", small.solve(factor, bend[:k, :k])) - w @ self.d
+        slope += df * bent / left
+        return likelihood, slope * np.exp(log_lambda) / 2
 
-    def _products(self, w: np.ndarray, g: np.ndarray | None, k: int) -> np.ndarray:
-        """X'wX (k, k, size) of weights w (size, n); the genotype is the last column."""
-        own = self.x.shape[1]
-        out = np.empty((k, k, len(w)))
-        out[:own, :own] = small.unpack(w @ self.pairs, own)
-        if g is not None:
+    def _effect(self, g: np.ndarray, log_lambda: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Effects of turned genotypes g (size, n) and their errors, at their λ."""
+        size = len(g)
+        sums = self._sums(g, None, 1 / (np.exp(log_lambda)[:, None] * self.d + 1), size)
+        k = len(sums) - 1
+        factor, regular = small.cholesky(sums[:k, :k])
+        unit = np.zeros((k, 1, size))
+        unit[-1] = 1
+        solved = small.solve(factor, np.concatenate([sums[:k, k:], unit], axis=1))
+        left = sums[k, k] - np.einsum("iv,iv->v", solved[:, 0], sums[:k, k])
+        with np.errstate(invalid="ignore"):
+            error = np.sqrt(solved[-1, 1] * left / (len(self.d) - k))
+        return np.where(regular, solved[-1, 0], np.nan), np.where(regular, error, np.nan)
+
+    def _sums(
+        self, g: np.ndarray | None, squares: np.ndarray | None, w: np.ndarray, size: int
+    ) -> np.ndarray:
+        """Weighted products of covariates, genotype (if any), trait: (columns, columns, size)."""
+        own = self.k + 1
+        fixed = np.broadcast_to(small.unpack(np.atleast_2d(w @ self.pairs), own), (own, own, size))
+        if g is None:
+            return fixed
+        out = np.empty((own + 1, own + 1, size))
+        at = np.r_[: self.k, own]  # the genotype comes between the covariates and the trait
+        out[np.ix_(at, at)] = fixed
+        if w.ndim == 1:
+            out[self.k, at] = (g @ (self.fixed * w[:, None])).T
+            out[self.k, self.k] = squares @ w
+        else:
             wg = w * g
-            out[-1, :own] = out[:own, -1] = (wg @ self.x).T
-            out[-1, -1] = np.einsum("vn,vn->v", wg, g)
+            out[self.k, at] = (wg @ self.fixed).T
+            out[self.k, self.k] = np.einsum("vn,vn->v", wg, g)
+        out[at, self.k] = out[self.k, at]
         return out
