@@ -82,12 +82,14 @@ rule associate:
     params:
         engine=SETTINGS.association.engine,
         min_allele_count=SETTINGS.association.min_allele_count,
+        correction=SETTINGS.association.correction,
         firth_below=SETTINGS.association.firth_below,
         exact_firth_below=SETTINGS.association.exact_firth_below,
     shell:
         "genopheno associate --engine {params.engine} --genotypes results/cohort/genotypes"
         " --cohort {input.matrix} --variants {input.variants} --design {input.design}"
         " --loco {input.loco} --min-allele-count {params.min_allele_count}"
+        " --correction {params.correction}"
         " --firth-below {params.firth_below} --exact-firth-below {params.exact_firth_below}"
         " --out-dir results/association --threads {threads} --memory {resources.mem_mb}"
         " > {log} 2>&1"

@@ -91,6 +91,7 @@ def associate(
     min_allele_count: int,
     firth_below: float,
     exact_firth_below: float,
+    correction: Literal["firth", "spa"],
     threads: int,
     memory_mb: int,
 ) -> None:
@@ -112,12 +113,20 @@ def associate(
             min_allele_count=min_allele_count,
             firth_below=firth_below,
             exact_firth_below=exact_firth_below,
+            correction=correction,
             threads=threads,
             out_dir=out_dir,
             rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
         )
         return
 
+    if correction == "spa":
+        raise fail(
+            "correction-not-of-engine",
+            "association.correction",
+            "spa, and engine hail has Firth only",
+            "Set association.engine to numpy, or association.correction to firth",
+        )
     if cohort is None:
         raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
     from genopheno.association import results

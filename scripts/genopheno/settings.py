@@ -236,10 +236,13 @@ class Association(Section):
     """drop: test only the unrelated set, as plain regression asks for. keep: test everyone."""
     min_allele_count: Positive = 10
     """Variants with fewer minor alleles among the people of a trait are left out for it."""
+    correction: Literal["firth", "spa"] = "firth"
+    """Binary traits: how score tests are refined where cases, controls or carriers are few. firth:
+    penalised likelihood. spa: the score's p-value from the saddlepoint, as SAIGE."""
     firth_below: Fraction = 0.05
-    """Binary traits: score tests with p below this are refined by approximate Firth."""
+    """Binary traits: score tests with p below this are refined (approximate Firth, or spa)."""
     exact_firth_below: Fraction = 1e-4
-    """Binary traits: those with p below this are refitted by exact Firth."""
+    """Binary traits: approximate Firth with p below this is refitted by exact Firth."""
 
 
 class Summaries(Section):

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH, LMM = TESTS = (
+LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH, LMM, SPA = TESTS = (
     "linear",
     "score",
     "firth-approximate",
     "firth",
     "lmm",
+    "spa",
 )
 
 

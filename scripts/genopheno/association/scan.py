@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -52,6 +52,7 @@ def run(
     exact_firth_below: float,
     threads: int,
     out_dir: str | Path,
+    correction: Literal["firth", "spa"] = "firth",
     loco: str | Path | None = None,
     rsids: pd.DataFrame | pa.Table | None = None,
     progress: results.ProgressCallback | None = None,
@@ -64,8 +65,8 @@ def run(
     design : who and what; its samples must be among those of the genotypes.
     min_allele_count : variants with fewer copies of the rarer allele among the people of a
         trait with a genotype are left out for that trait.
-    firth_below, exact_firth_below : p-values at which binary traits are refined
-        (`logistic`).
+    firth_below, exact_firth_below, correction : p-values at which binary traits are
+        refined, and how (`logistic`).
     threads : workers; set the linear algebra library to one thread.
     out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
     loco : predictions of step 1 (`wgr.loco`), for the traits that need them.
@@ -84,6 +85,7 @@ def run(
         loco=predictions.read(loco, genotypes.samples) if loco else None,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
+        correction=correction,
         threads=threads,
     )
     if not tasks.traits:
@@ -121,6 +123,7 @@ def run(
             "min_allele_count": min_allele_count,
             "firth_below": firth_below,
             "exact_firth_below": exact_firth_below,
+            "correction": correction,
         },
         models=tasks.null_models(),
     )

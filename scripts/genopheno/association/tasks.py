@@ -64,7 +64,7 @@ class Tasks:
     genotypes : what will be scanned, and what mixed models take the relationship from.
     design : in the order of the genotypes' samples.
     loco : predictions of step 1, in the same order; None: no trait may need them.
-    firth_below, exact_firth_below : see `logistic`.
+    firth_below, exact_firth_below, correction : see `logistic`.
     threads : workers for the relationships.
 
     Attributes
@@ -84,10 +84,15 @@ class Tasks:
         loco: Loco | None,
         firth_below: float,
         exact_firth_below: float,
+        correction: str,
         threads: int,
     ):
         self._genotypes, self._loco, self._threads = genotypes, loco, threads
-        self._thresholds = {"firth_below": firth_below, "exact_firth_below": exact_firth_below}
+        self._refining = {
+            "firth_below": firth_below,
+            "exact_firth_below": exact_firth_below,
+            "correction": correction,
+        }
         self._spaces: dict[tuple[bytes, bytes], Space] = {}
         self._fixed: dict[str, Task] = {}
         self._held: OrderedDict[str, dict[str, Task]] = OrderedDict()
@@ -173,7 +178,7 @@ class Tasks:
             return Task(trait, model, mask_words(trait.y == 1) if binary else None)
         if trait.type == "quantitative":
             return Task(trait, Linear(trait.y if given is None else trait.y - given, space))
-        model = Logistic(trait.y, x, used, given=given, **self._thresholds)
+        model = Logistic(trait.y, x, used, given=given, **self._refining)
         return Task(trait, model, mask_words(trait.y == 1))
 
     def _relationship(self, used: np.ndarray) -> Relationship:

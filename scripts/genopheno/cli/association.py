@@ -20,6 +20,11 @@ class Model(StrEnum):
     lmm = "lmm"
 
 
+class Correction(StrEnum):
+    firth = "firth"
+    spa = "spa"
+
+
 @app.command(rich_help_panel=STAGES)
 def design(
     genotypes: Prefix,
@@ -88,6 +93,7 @@ def associate(
     min_allele_count: Annotated[int, typer.Option()] = 10,
     firth_below: Annotated[float, typer.Option()] = 0.05,
     exact_firth_below: Annotated[float, typer.Option()] = 1e-4,
+    correction: Annotated[Correction, typer.Option()] = Correction.firth,
     engine: Annotated[Engine, typer.Option()] = Engine.numpy,
     threads: Threads = 1,
     memory: Memory = 4000,
@@ -107,6 +113,7 @@ def associate(
         min_allele_count=min_allele_count,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
+        correction=correction.value,
         threads=threads,
         memory_mb=memory,
     )

@@ -20,7 +20,7 @@ rsid                    | string  |      | dbSNP identifier
 n                       | int32   | people | people with genotype, phenotype and covariates
 n_cases                 | int32   | people | cases among them; null for a quantitative trait
 n_controls              | int32   | people | controls among them; null for a quantitative trait
-test                    | string  |      | linear, score, firth-approximate, firth or lmm
+test                    | string  |      | linear, score, firth-approximate, firth, spa or lmm
 converged               | bool    |      | the fit converged; null statistics where it did not
 """,
 )
