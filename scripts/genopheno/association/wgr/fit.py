@@ -15,7 +15,14 @@ from genopheno.association import firth
 from genopheno.association.design import Design, TraitDesign
 from genopheno.association.logistic import fit_null
 from genopheno.association.wgr import level0, level1
-from genopheno.association.wgr.blocks import GenomeBlock, People, cut, split, standardised
+from genopheno.association.wgr.blocks import (
+    FOLDS,
+    GenomeBlock,
+    People,
+    cut,
+    split,
+    standardised,
+)
 from genopheno.association.wgr.loco import Loco
 from genopheno.genotypes import Genotypes
 
@@ -118,7 +125,7 @@ def run(
         "parameters": {
             "block_size": block_size,
             "min_allele_frequency": min_allele_frequency,
-            "folds": len(next(iter(people.values())).slices) if people else 0,
+            "folds": FOLDS,
             "heritabilities": list(level0.HERITABILITIES),
         },
         "notices": notices,
