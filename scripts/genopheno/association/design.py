@@ -29,6 +29,7 @@ import numpy as np
 from genopheno.association.covariates import (
     RANK,
     categories,
+    component_scores,
     independent,
     inverse_normal,
     is_categorical,
@@ -284,7 +285,7 @@ def build(
         structure = joined[["sample"]].merge(components, on="sample", how="left")
         absent = structure["scores"].isna()
         if n_components:
-            scores, notice = _scores(structure["scores"], n_components)
+            scores, notice = component_scores(structure["scores"], n_components)
             notices += notice
             out[absent & (out == "")] = "no components"
         related = (~structure["unrelated"].eq(True) & ~absent).to_numpy()
@@ -320,19 +321,6 @@ def build(
 def _column(trait: dict, phenotypes: pd.DataFrame) -> str:
     """Name of the trait's column: that of the trait, else that of the user's table."""
     return trait["name"] if trait["name"] in phenotypes.columns else trait.get("column", "")
-
-
-def _scores(column: pd.Series, wanted: int) -> tuple[np.ndarray, list[str]]:
-    """Leading components (samples, at most `wanted`), NaN for samples without any."""
-    known = [np.asarray(row, dtype=float) for row in column if row is not None and np.ndim(row)]
-    there = min((len(row) for row in known), default=0)
-    use = min(wanted, there)
-    notice = [] if use == wanted else [f"only {there} of {wanted} components are there"]
-    scores = np.full((len(column), use), np.nan)
-    for i, row in enumerate(column):
-        if row is not None and np.ndim(row):
-            scores[i] = np.asarray(row, dtype=float)[:use]
-    return scores, notice
 
 
 def _trait(
