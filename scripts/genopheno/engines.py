@@ -65,6 +65,7 @@ def predict(
     from genopheno.association.wgr import fit
 
     made = designs.read(design)
+    out.parent.mkdir(parents=True, exist_ok=True)
     loco = fit.run(
         genotypes,
         made,
