@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -248,6 +250,24 @@ def test_separated_cases_end_in_a_reason_or_a_fit():
     joined = level1.logistic_ridge(x, y, np.zeros(100), slices)
     assert np.isfinite(joined.beta).all()
     assert joined.losses.min() < 0.2
+
+
+def test_one_chromosome_is_plain_regression_and_says_so(cohort, tmp_path):
+    source = Genotypes.open(cohort[0])
+    dosages = source.dosages(0, source.n_variants, dtype=np.int8)
+    variants = source.variants.assign(contig="7")
+    write_bed(tmp_path / "g", dosages, variants, source.samples)
+    one = tmp_path / "g", cohort[1]
+    made = build(one, GOOD)
+    predictions = predict(one, made, tmp_path)
+    assert not np.nanmax(np.abs(predictions.of("q1", "7")))
+    assert np.nanmax(np.abs(predictions.of("q1", "8"))) > 0.1
+    tables = run(one, made, predictions, tmp_path / "wgr")
+    said = json.loads((tmp_path / "wgr/scan.json").read_text())["traits"]
+    assert all("on one chromosome" in t["notices"][-1] for t in said)
+    plain = run(one, build(one, GOOD, "regression"), predictions, tmp_path / "plain")
+    for name, table in plain.items():
+        pd.testing.assert_frame_equal(table, tables[name], check_exact=True)
 
 
 def test_predictions_survive_the_files(cohort, tmp_path):

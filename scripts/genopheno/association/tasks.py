@@ -163,6 +163,12 @@ class Tasks:
                 f"{trait.n} are tested, {int((used & trait.used).sum())} are both",
                 "Run 'genopheno loco' on the same design",
             )
+        (entry,) = (e for e in self._loco.info["traits"] if e["name"] == trait.name)
+        said = [*self._loco.info["notices"], *entry["notices"]]
+        trait.info = {
+            **trait.info,
+            "notices": [*trait.info.get("notices", []), *(f"step 1: {text}" for text in said)],
+        }
         return True
 
     def _fit(self, trait: TraitDesign, contig: str | None = None) -> Task:
