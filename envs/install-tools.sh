@@ -49,6 +49,7 @@ if [ "${1:-}" = "--tests" ]; then
     need plink2 plink2
     need plink1.9 plink1.9
     need snpEff snpeff
+    need gemma gemma
     have_gatk || need mvn maven
 else
     need bwa bwa

@@ -1,17 +1,71 @@
-# One scan for every declared trait.
+# Who is tested how, predictions from the other chromosomes, and one scan for every declared trait.
+
+
+rule design:
+    input:
+        genotypes=multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
+        samples="results/cohort/samples.parquet",
+        phenotypes="results/phenotypes/phenotypes.parquet",
+        traits="results/phenotypes/traits.json",
+        components="results/structure/components.parquet",
+    output:
+        design="results/association/design.parquet",
+        report="results/association/design.json",
+    log:
+        "results/logs/design.log",
+    benchmark:
+        "results/benchmarks/design.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        engine=SETTINGS.association.engine,
+        model=SETTINGS.association.model,
+        components=SETTINGS.association.components,
+        relatives=SETTINGS.association.relatives,
+    shell:
+        "genopheno design --engine {params.engine} --genotypes results/cohort/genotypes"
+        " --samples {input.samples} --phenotypes {input.phenotypes} --traits {input.traits}"
+        " --components {input.components} --n-components {params.components}"
+        " --relatives {params.relatives} --model {params.model} --out {output.design}"
+        " > {log} 2>&1"
+
+
+rule loco:
+    input:
+        genotypes=multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
+        design="results/association/design.parquet",
+        models="results/association/design.json",
+    output:
+        loco="results/association/predictions/loco.parquet",
+        report="results/association/predictions/loco.json",
+    log:
+        "results/logs/loco.log",
+    benchmark:
+        "results/benchmarks/loco.tsv"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 720 * attempt,
+    params:
+        block_size=SETTINGS.association.wgr.block_size,
+        min_allele_frequency=SETTINGS.association.wgr.min_allele_frequency,
+    shell:
+        "genopheno loco --genotypes results/cohort/genotypes --design {input.design}"
+        " --block-size {params.block_size} --min-allele-frequency {params.min_allele_frequency}"
+        " --out {output.loco} --threads {threads} > {log} 2>&1"
 
 
 rule associate:
     input:
         genotypes=multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
         matrix="results/cohort/cohort.mt",
-        samples="results/cohort/samples.parquet",
         variants="results/cohort/variants.parquet",
-        phenotypes="results/phenotypes/phenotypes.parquet",
-        traits="results/phenotypes/traits.json",
-        components="results/structure/components.parquet",
-    output:
         design="results/association/design.parquet",
+        models="results/association/design.json",
+        loco="results/association/predictions/loco.parquet",
+        predicted="results/association/predictions/loco.json",
+    output:
         report="results/association/scan.json",
         tables=expand("results/association/{trait}.parquet", trait=TRAITS),
         downloads=expand("results/association/{trait}.tsv.gz", trait=TRAITS),
@@ -27,17 +81,15 @@ rule associate:
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         engine=SETTINGS.association.engine,
-        components=SETTINGS.association.components,
-        relatives=SETTINGS.association.relatives,
         min_allele_count=SETTINGS.association.min_allele_count,
+        correction=SETTINGS.association.correction,
         firth_below=SETTINGS.association.firth_below,
         exact_firth_below=SETTINGS.association.exact_firth_below,
     shell:
         "genopheno associate --engine {params.engine} --genotypes results/cohort/genotypes"
-        " --cohort {input.matrix} --samples {input.samples} --variants {input.variants}"
-        " --phenotypes {input.phenotypes} --traits {input.traits}"
-        " --components {input.components} --n-components {params.components}"
-        " --relatives {params.relatives} --min-allele-count {params.min_allele_count}"
+        " --cohort {input.matrix} --variants {input.variants} --design {input.design}"
+        " --loco {input.loco} --min-allele-count {params.min_allele_count}"
+        " --correction {params.correction}"
         " --firth-below {params.firth_below} --exact-firth-below {params.exact_firth_below}"
         " --out-dir results/association --threads {threads} --memory {resources.mem_mb}"
         " > {log} 2>&1"

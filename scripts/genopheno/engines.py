@@ -9,34 +9,35 @@ from typing import Literal
 from genopheno import fields
 from genopheno.files import read_json
 from genopheno.genotypes import Genotypes
+from genopheno.problems import fail
 
 
-def associate(
+def make_design(
     *,
     engine: Literal["numpy", "hail"],
     genotypes: Path,
     samples: Path,
     phenotypes: Path,
     traits: Path,
-    out_dir: Path,
-    cohort: Path | None,
-    variants: Path | None,
     components: Path | None,
     n_components: int,
     relatives: Literal["drop", "keep"],
-    min_allele_count: int,
-    firth_below: float,
-    exact_firth_below: float,
-    threads: int,
-    memory_mb: int,
+    model: Literal["auto", "regression", "wgr", "lmm"],
+    out: Path,
 ) -> None:
-    """Make the design, write it, and test every variant against every trait of it.
-
-    Both engines read the numbers of the same ``design.parquet`` and leave the same files:
-    ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
-    """
+    """Write who is tested for which trait, with which numbers and by which model."""
     from genopheno.association import design as designs
+    from genopheno.association.choice import Chooser
 
+    if engine == "hail":
+        if model not in ("auto", "regression"):
+            raise fail(
+                "model-not-of-engine",
+                "association.model",
+                f"{model}, and engine hail has plain regression only",
+                "Set association.engine to numpy, or association.model to regression",
+            )
+        model = "regression"
     design = designs.build(
         fields.read(samples),
         fields.read(phenotypes),
@@ -44,26 +45,90 @@ def associate(
         fields.read(components) if components else None,
         n_components=n_components,
         relatives=relatives,
+        choose=Chooser(model, Genotypes.open(genotypes)),
     )
-    design.write(out_dir / "design.parquet")
+    design.write(out)
+
+
+def predict(
+    *,
+    genotypes: Path,
+    design: Path,
+    out: Path,
+    regenie_dir: Path | None,
+    block_size: int,
+    min_allele_frequency: float,
+    threads: int,
+) -> None:
+    """Step 1 of whole-genome regression for the traits of a design that ask for it."""
+    from genopheno.association import design as designs
+    from genopheno.association.wgr import fit
+
+    made = designs.read(design)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    loco = fit.run(
+        genotypes,
+        made,
+        [trait.name for trait in made.fitted if trait.model == designs.WGR],
+        block_size=block_size,
+        min_allele_frequency=min_allele_frequency,
+        threads=threads,
+        scratch=out.parent,
+    )
+    loco.write(out)
+    if regenie_dir:
+        loco.write_regenie(regenie_dir, genotypes.with_name(f"{genotypes.name}.fam"))
+
+
+def associate(
+    *,
+    engine: Literal["numpy", "hail"],
+    genotypes: Path,
+    design: Path,
+    loco: Path | None,
+    out_dir: Path,
+    cohort: Path | None,
+    variants: Path | None,
+    min_allele_count: int,
+    firth_below: float,
+    exact_firth_below: float,
+    correction: Literal["firth", "spa"],
+    threads: int,
+    memory_mb: int,
+) -> None:
+    """Test every variant against every trait of the design.
+
+    Both engines read the numbers of the same ``design.parquet`` and leave the same files:
+    ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
+    """
+    from genopheno.association import design as designs
+
+    made = designs.read(design)
     if engine == "numpy":
         from genopheno.association import scan
 
         scan.run(
             genotypes,
-            design,
+            made,
+            loco=loco,
             min_allele_count=min_allele_count,
             firth_below=firth_below,
             exact_firth_below=exact_firth_below,
+            correction=correction,
             threads=threads,
             out_dir=out_dir,
             rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
         )
         return
 
+    if correction == "spa":
+        raise fail(
+            "correction-not-of-engine",
+            "association.correction",
+            "spa, and engine hail has Firth only",
+            "Set association.engine to numpy, or association.correction to firth",
+        )
     if cohort is None:
-        from genopheno.problems import fail
-
         raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
     from genopheno.association import results
     from genopheno.cohort import regression
@@ -73,7 +138,7 @@ def associate(
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".hail-") as scratch:
         found = regression.run(
             cohort,
-            out_dir / "design.parquet",
+            design,
             scratch,
             min_allele_count=min_allele_count,
             firth_below=firth_below,
@@ -85,7 +150,7 @@ def associate(
             left_out[trait] = {"min allele count": n_variants - len(frame)}
     results.scan_summary(
         out_dir,
-        design,
+        made,
         engine="hail",
         n_variants=n_variants,
         left_out=left_out,

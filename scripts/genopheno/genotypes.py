@@ -132,6 +132,15 @@ class Genotypes:
         for start in range(0, self.n_variants, size):
             yield start, min(start + size, self.n_variants)
 
+    def contigs(self) -> list[tuple[str, int, int]]:
+        """Runs of variants of one contig: its name, first variant, and the one past the last."""
+        column = self.table["contig"].combine_chunks().dictionary_encode()
+        code = column.indices.to_numpy(zero_copy_only=False)
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(code)) + 1])
+        stops = np.append(starts[1:], len(code))
+        names = column.dictionary.to_pylist()
+        return [(names[code[a]], int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
+
     def packed(self, start: int, stop: int) -> np.ndarray:
         """Raw two-bit codes: (stop - start, ceil(n_samples / 4)) uint8, a view of the file.
 

@@ -237,19 +237,35 @@ class Structure(Section):
     50 kb apart than this, pairs are reported and nobody is dropped. 0: always drop."""
 
 
+class WholeGenomeRegression(Section):
+    block_size: Positive = 1000
+    """Variants per block of level 0."""
+    min_allele_frequency: Fraction = 0.01
+    """Variants below this minor allele frequency are not used for the predictions."""
+
+
 class Association(Section):
     engine: Literal["numpy", "hail"] = "numpy"
     """numpy: kernels on genotype blocks, one machine. hail: the same through Hail (Spark)."""
+    model: Literal["auto", "regression", "wgr", "lmm"] = "auto"
+    """regression: variant by variant, for unrelated people. lmm: exact linear mixed model, for
+    few and related people. wgr: whole-genome regression in two steps, as REGENIE. auto: chosen
+    for each trait by its people (docs/association.md); scan.json and the report say why."""
+    wgr: WholeGenomeRegression = WholeGenomeRegression()
+    """Step 1 of whole-genome regression."""
     components: Annotated[int, Field(ge=0)] = 4
     """Principal components that join every trait's covariates."""
     relatives: Literal["drop", "keep"] = "drop"
     """drop: test only the unrelated set, as plain regression asks for. keep: test everyone."""
     min_allele_count: Positive = 10
     """Variants with fewer minor alleles among the people of a trait are left out for it."""
+    correction: Literal["firth", "spa"] = "firth"
+    """Binary traits: how score tests are refined where cases, controls or carriers are few. firth:
+    penalised likelihood. spa: the score's p-value from the saddlepoint, as SAIGE."""
     firth_below: Fraction = 0.05
-    """Binary traits: score tests with p below this are refined by approximate Firth."""
+    """Binary traits: score tests with p below this are refined (approximate Firth, or spa)."""
     exact_firth_below: Fraction = 1e-4
-    """Binary traits: those with p below this are refitted by exact Firth."""
+    """Binary traits: approximate Firth with p below this is refitted by exact Firth."""
 
 
 class Summaries(Section):

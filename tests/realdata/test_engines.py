@@ -18,10 +18,7 @@ def test_numpy_and_hail_agree_on_the_demo(demo, tmp_path) -> None:
     command(
         "genopheno", "associate", "--engine", "hail",
         "--genotypes", "results/cohort/genotypes", "--cohort", "results/cohort/cohort.mt",
-        "--samples", "results/cohort/samples.parquet",
-        "--phenotypes", "results/phenotypes/phenotypes.parquet",
-        "--traits", "results/phenotypes/traits.json",
-        "--components", "results/structure/components.parquet", "--n-components", "4",
+        "--design", "results/association/design.parquet",
         "--out-dir", tmp_path, "--threads", "2",
         cwd=project,
     )  # fmt: skip

@@ -86,6 +86,19 @@ def independent(
     return keep, notices
 
 
+def component_scores(column: pd.Series, wanted: int) -> tuple[np.ndarray, list[str]]:
+    """Leading components (samples, at most `wanted`), NaN for samples without any."""
+    known = [np.asarray(row, dtype=float) for row in column if row is not None and np.ndim(row)]
+    there = min((len(row) for row in known), default=0)
+    use = min(wanted, there)
+    notice = [] if use == wanted else [f"only {there} of {wanted} components are there"]
+    scores = np.full((len(column), use), np.nan)
+    for i, row in enumerate(column):
+        if row is not None and np.ndim(row):
+            scores[i] = np.asarray(row, dtype=float)[:use]
+    return scores, notice
+
+
 def inverse_normal(values: np.ndarray) -> np.ndarray:
     """Rank-based inverse normal transform (Blom 1958: c = 3/8); ties get their mean rank."""
     import pandas as pd

@@ -19,6 +19,7 @@ Any engine that fits these columns, people with a null left out, fits the same m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from genopheno import fields
 from genopheno.association.covariates import (
     RANK,
     categories,
+    component_scores,
     independent,
     inverse_normal,
     is_categorical,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MIN_GROUP = 2  # cases, controls
+MODELS = REGRESSION, WGR, LMM = "regression", "wgr", "lmm"
 
 
 @dataclass
@@ -56,7 +59,7 @@ class TraitDesign:
     covariates : names of the columns of x; a category is 'name=level'.
     reason : why it is not fitted; None: it is.
     info : what else is published: unit, transform, reference levels, notices, counts of
-        samples left out by reason.
+        samples left out by reason, the model and why.
     """
 
     name: str
@@ -75,6 +78,11 @@ class TraitDesign:
     @property
     def n(self) -> int:
         return int(self.used.sum())
+
+    @property
+    def model(self) -> str:
+        """How it is tested: 'regression', 'wgr' or 'lmm'."""
+        return self.info.get("model", REGRESSION)
 
     @property
     def n_cases(self) -> int | None:
@@ -218,6 +226,7 @@ def build(
     *,
     n_components: int,
     relatives: str,
+    choose: Callable[[TraitDesign], tuple[str, str]] | None = None,
 ) -> Design:
     """Join samples, phenotypes and components into a design.
 
@@ -232,6 +241,7 @@ def build(
     n_components : leading components that join every trait's covariates, at most as many
         as there are.
     relatives : 'drop' tests the unrelated samples only, 'keep' tests all.
+    choose : gives the model of a trait and why (`choice`); None: plain regression.
 
     Raises
     ------
@@ -275,6 +285,7 @@ def build(
     out[joined["joined"] != "both"] = "no phenotype record"
     notices = []
     scores = np.empty((len(joined), 0))
+    related = np.zeros(len(joined), dtype=bool)
     if components is None:
         if n_components:
             notices.append("there are no components: none was used as a covariate")
@@ -284,12 +295,12 @@ def build(
         structure = joined[["sample"]].merge(components, on="sample", how="left")
         absent = structure["scores"].isna()
         if n_components:
-            scores, notice = _scores(structure["scores"], n_components)
+            scores, notice = component_scores(structure["scores"], n_components)
             notices += notice
             out[absent & (out == "")] = "no components"
+        related = (~structure["unrelated"].eq(True) & ~absent).to_numpy()
         if relatives == "drop":
-            related = ~structure["unrelated"].eq(True)
-            out[related & ~absent & (out == "")] = "a relative is tested in its place"
+            out[related & (out == "")] = "a relative is tested in its place"
             out[absent & (out == "")] = "no components"
     eligible = (out == "").to_numpy()
     left_out = {reason: int(n) for reason, n in out[out != ""].value_counts().items()}
@@ -302,6 +313,10 @@ def build(
         )
 
     designs = [_trait(trait, joined, known, scores, eligible) for trait in traits["traits"]]
+    for made in designs:
+        made.info["n_related"] = int((related & made.used).sum())
+        if choose is not None and made.reason is None:
+            made.info["model"], made.info["model_reason"] = choose(made)
     info = {
         "n_samples": len(joined),
         "n_eligible": int(eligible.sum()),
@@ -316,19 +331,6 @@ def build(
 def _column(trait: dict, phenotypes: pd.DataFrame) -> str:
     """Name of the trait's column: that of the trait, else that of the user's table."""
     return trait["name"] if trait["name"] in phenotypes.columns else trait.get("column", "")
-
-
-def _scores(column: pd.Series, wanted: int) -> tuple[np.ndarray, list[str]]:
-    """Leading components (samples, at most `wanted`), NaN for samples without any."""
-    known = [np.asarray(row, dtype=float) for row in column if row is not None and np.ndim(row)]
-    there = min((len(row) for row in known), default=0)
-    use = min(wanted, there)
-    notice = [] if use == wanted else [f"only {there} of {wanted} components are there"]
-    scores = np.full((len(column), use), np.nan)
-    for i, row in enumerate(column):
-        if row is not None and np.ndim(row):
-            scores[i] = np.asarray(row, dtype=float)[:use]
-    return scores, notice
 
 
 def _trait(

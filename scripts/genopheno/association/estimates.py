@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH = TESTS = ("linear", "score", "firth-approximate", "firth")
+LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH, LMM, SPA = TESTS = (
+    "linear",
+    "score",
+    "firth-approximate",
+    "firth",
+    "lmm",
+    "spa",
+)
 
 
 @dataclass

@@ -130,8 +130,16 @@ def _damp(damping: np.ndarray, rows: np.ndarray, along: np.ndarray, length: np.n
 class _Full:
     """Score, information and penalised likelihood of full models for a batch of variants."""
 
-    def __init__(self, x: np.ndarray, g: np.ndarray, y: np.ndarray, present: np.ndarray):
+    def __init__(
+        self,
+        x: np.ndarray,
+        g: np.ndarray,
+        y: np.ndarray,
+        present: np.ndarray,
+        offset: np.ndarray | None,
+    ):
         self.x, self.g, self.y, self.present = x, g, y, present
+        self.offset = 0.0 if offset is None else offset
         self.k = x.shape[1]
         self.pairs = small.pair_products(x)
         row, column = small.pair_index(self.k)
@@ -139,7 +147,7 @@ class _Full:
 
     def eta(self, beta: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(variants, n) linear predictor at beta (k + 1, variants)."""
-        return beta[:-1].T @ self.x.T + beta[-1][:, None] * self.g[rows]
+        return beta[:-1].T @ self.x.T + beta[-1][:, None] * self.g[rows] + self.offset
 
     def information(self, w: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(k + 1, k + 1, variants) of weights w (variants, n); the variant comes last."""
@@ -224,7 +232,11 @@ def _maximise(
 
 
 def exact(
-    x: np.ndarray, genotype: np.ndarray, y: np.ndarray, present: np.ndarray | None = None
+    x: np.ndarray,
+    genotype: np.ndarray,
+    y: np.ndarray,
+    present: np.ndarray | None = None,
+    offset: np.ndarray | None = None,
 ) -> Fit:
     """Full Firth fits, covariates and variant together.
 
@@ -234,11 +246,12 @@ def exact(
     genotype : (variants, n) dosage; 0 where not `present`.
     y : (n,) 0 or 1.
     present : (variants, n) 1 where the person has a genotype; None: all have.
+    offset : (n,) log odds that are given; None: 0.
     """
     batch, k = len(genotype), x.shape[1]
     if present is None:
         present = np.ones(genotype.shape)
-    model = _Full(x, genotype, y, present)
+    model = _Full(x, genotype, y, present, offset)
     null, null_value, _, null_done = _maximise(model, np.zeros((k + 1, batch)), k)
     null[:, ~null_done] = 0
     beta, value, variance, done = _maximise(model, null.copy(), k + 1)
@@ -251,11 +264,14 @@ def exact(
     )
 
 
-def covariates_only(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Firth fit of the covariates: log odds (n,) and whether it converged.
+def covariates_only(
+    x: np.ndarray, y: np.ndarray, offset: np.ndarray | None = None
+) -> tuple[np.ndarray, bool]:
+    """Firth fit of the covariates: log odds (n,), `offset` included, and whether it converged.
 
     The last column of x takes the place of the variant.
     """
-    model = _Full(x[:, :-1], x[:, -1][None], y, np.ones((1, len(y))))
+    model = _Full(x[:, :-1], x[:, -1][None], y, np.ones((1, len(y))), offset)
     beta, _, _, converged = _maximise(model, np.zeros((x.shape[1], 1)), x.shape[1])
-    return x @ beta[:, 0], bool(converged[0])
+    eta = x @ beta[:, 0]
+    return eta if offset is None else eta + offset, bool(converged[0])

@@ -10,7 +10,9 @@ compared with Student's t on df degrees of freedom.
 
 Missing genotypes: the people without one leave that variant (complete cases), covariates
 refitted, as plink2 ``--glm`` does; Hail and REGENIE put in the mean instead. `n` is per
-variant. Each trait is fitted on its own people: a trait's missing values never reach
+variant. With predictions of step 1 (`wgr`) y is the trait less its prediction.
+
+Each trait is fitted on its own people: a trait's missing values never reach
 another trait.
 """
 

@@ -11,6 +11,13 @@ covariates it is a Firth fit instead. Then, variant by variant:
 `firth`             where that p is below `exact_firth_below`, or where that fit did not
                     end. Both in `firth`.
 
+`spa`               with ``correction="spa"``, in place of both: the score test with its p-value
+                    from the saddlepoint (`spa`), and the SE that goes with it. Where its
+                    search does not end, or the null model is a Firth fit, Firth stays.
+
+With predictions of step 1 (`wgr`) the model is logit P(case) = o + X a + g b, where the log
+odds o are given: in the null model, and in every Firth fit.
+
 Missing genotypes: the people without one leave that variant, imputation is not done. In
 the score test the null coefficients then take one Newton step on the complete cases (the
 C(α) statistic of Neyman 1959; without missing genotypes it is Rao's score test); in the
@@ -21,8 +28,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from genopheno.association import firth, pvalues, small
-from genopheno.association.estimates import FIRTH, FIRTH_APPROXIMATE, SCORE, TESTS, Estimates
+from genopheno.association import firth, pvalues, small, spa
+from genopheno.association.estimates import (
+    FIRTH,
+    FIRTH_APPROXIMATE,
+    SCORE,
+    SPA,
+    TESTS,
+    Estimates,
+)
 from genopheno.association.projection import COLLINEAR, Block, Projected, Space
 
 NULL_ITERATIONS = 30
@@ -35,16 +49,20 @@ class NullModelError(ValueError):
     """Not even the penalised model of the covariates can be fitted."""
 
 
-def fit_null(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, bool]:
+def fit_null(
+    x: np.ndarray, y: np.ndarray, offset: np.ndarray | None = None
+) -> tuple[np.ndarray, bool]:
     """Log odds (n,) of the maximum likelihood fit of y (n,) on x (n, k) orthonormal columns.
 
-    The second value is False where the fit runs away (separation).
+    `offset` (n,) are log odds that are given and part of the result; None: 0. The second
+    value is False where the fit runs away (separation).
     """
+    given = 0.0 if offset is None else offset
     share = y.mean()
     start = np.full(len(y), np.log(share / (1 - share)))
     beta = x.T @ start
     for _ in range(NULL_ITERATIONS):
-        eta = x @ beta
+        eta = x @ beta + given
         if np.abs(eta).max() > SEPARATED:
             return eta, False
         p = firth.logistic(eta)
@@ -55,8 +73,8 @@ def fit_null(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, bool]:
             return eta, False
         beta = beta + step
         if np.abs(step).max() < NULL_TOLERANCE * max(1.0, np.abs(beta).max()):
-            return x @ beta, True
-    return x @ beta, False
+            return x @ beta + given, True
+    return x @ beta + given, False
 
 
 class Logistic:
@@ -68,6 +86,8 @@ class Logistic:
     x : (samples, k) covariates with the intercept, full rank on `used`.
     used : (samples,) bool.
     firth_below, exact_firth_below : p-values, see the module.
+    correction : 'firth' or 'spa', what score tests with p below `firth_below` are refined by.
+    given : (samples,) log odds of step 1; any value off `used`. None: 0.
 
     Attributes
     ----------
@@ -86,14 +106,17 @@ class Logistic:
         *,
         firth_below: float,
         exact_firth_below: float,
+        correction: str = "firth",
+        given: np.ndarray | None = None,
     ):
         self.firth_below = -np.log10(firth_below) if firth_below > 0 else np.inf
         self.exact_below = -np.log10(exact_firth_below) if exact_firth_below > 0 else np.inf
         self.index = np.flatnonzero(used)
         self.y = y[used].astype(float)
         self.x = small.orthonormal(x[used])
-        eta, converged = fit_null(self.x, self.y)
-        self.offset, penalised = firth.covariates_only(self.x, self.y)
+        self.given = None if given is None else given[used]
+        eta, converged = fit_null(self.x, self.y, self.given)
+        self.offset, penalised = firth.covariates_only(self.x, self.y, self.given)
         if not converged:
             if not penalised:
                 raise NullModelError("the model of the covariates alone does not converge")
@@ -101,6 +124,8 @@ class Logistic:
         elif not penalised:
             self.offset = eta
         self.null = "logistic" if converged else "firth"
+        self.eta = eta
+        self.saddlepoint = correction == "spa" and converged
 
         p = firth.logistic(eta)
         weights = np.zeros(len(used))
@@ -151,7 +176,7 @@ class Logistic:
     def _refine(
         self, estimates: Estimates, block: Block, projected: Projected, rows: np.ndarray
     ) -> None:
-        """Replace the score tests of `rows` by Firth fits."""
+        """Replace the score tests of `rows` by saddlepoints or Firth fits."""
         genotype = block.dosage[np.ix_(rows, self.index)]
         present = None
         if np.isin(rows, projected.gappy).any():
@@ -159,6 +184,18 @@ class Logistic:
         free = genotype - projected.solved[:, rows].T @ self.direction.T
         if present is not None:
             free *= present
+        if self.saddlepoint:
+            found = spa.neg_log10_p(free, self.y, self.eta)
+            good = np.isfinite(found) & (found > 0)
+            at = rows[good]
+            estimates.neg_log10_p[at] = found[good]
+            chi2 = pvalues.chi2_from_neg_log10(found[good])
+            estimates.standard_error[at] = np.abs(estimates.beta[at]) / np.sqrt(chi2)
+            estimates.test[at] = TESTS.index(SPA)
+            if good.all():
+                return
+            rows, free, genotype = rows[~good], free[~good], genotype[~good]
+            present = None if present is None else present[~good]
         fit = firth.approximate(free, self.y, self.offset, present)
         neg_log10_p = np.where(fit.converged, pvalues.from_chi2(fit.statistic), np.nan)
         _put(estimates, rows, fit, neg_log10_p, FIRTH_APPROXIMATE)
@@ -166,7 +203,11 @@ class Logistic:
         again = ~fit.converged | (neg_log10_p > self.exact_below)
         if again.any():
             fit = firth.exact(
-                self.x, genotype[again], self.y, None if present is None else present[again]
+                self.x,
+                genotype[again],
+                self.y,
+                None if present is None else present[again],
+                self.given,
             )
             _put(estimates, rows[again], fit, pvalues.from_chi2(fit.statistic), FIRTH)
 

@@ -43,13 +43,7 @@ class Block:
     def __init__(self, genotypes: Genotypes, start: int, stop: int):
         self._genotypes, self.start, self.stop = genotypes, start, stop
         self.dosage = genotypes.decode(start, stop, (2, 0, 1, 0), np.float64)
-        packed = genotypes.packed(start, stop)
-        words = np.zeros((stop - start, -(-packed.shape[1] // 8) * 8), np.uint8)
-        words[:, : packed.shape[1]] = packed
-        code = words.view(np.uint64)
-        low, high = code, code >> np.uint64(1)
-        # Bits that stand for a person sit at even places; masks have only those.
-        self._het, self._missing, self._none = high & ~low, low & ~high, high & low
+        self._bits = code_bits(genotypes.packed(start, stop))
 
     @cached_property
     def squared(self) -> np.ndarray:
@@ -62,11 +56,7 @@ class Block:
 
     def count(self, mask: np.ndarray, n: int) -> Counts:
         """Exact genotype counts among the `n` people of a mask made by `mask_words`."""
-        het, missing, none = (
-            np.bitwise_count(bits & mask).sum(1, dtype=np.int64)
-            for bits in (self._het, self._missing, self._none)
-        )
-        return Counts(n - missing, het, n - missing - het - none)
+        return count_bits(self._bits, mask, n)
 
 
 @dataclass(frozen=True)
@@ -91,6 +81,25 @@ class Counts:
     def squares(self) -> np.ndarray:
         """Sum of the squared dosages."""
         return self.het + 4 * self.hom
+
+
+def code_bits(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bits for heterozygous, missing, and no effect allele, of packed genotypes.
+
+    As 64-bit words (variants, words); the bits that stand for a person sit at even places,
+    and the masks of `mask_words` have only those.
+    """
+    words = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), np.uint8)
+    words[:, : packed.shape[1]] = packed
+    code = words.view(np.uint64)
+    low, high = code, code >> np.uint64(1)
+    return high & ~low, low & ~high, high & low
+
+
+def count_bits(bits: tuple[np.ndarray, np.ndarray, np.ndarray], mask: np.ndarray, n: int) -> Counts:
+    """Exact genotype counts among the `n` people of a mask."""
+    het, missing, none = (np.bitwise_count(b & mask).sum(1, dtype=np.int64) for b in bits)
+    return Counts(n - missing, het, n - missing - het - none)
 
 
 def mask_words(used: np.ndarray) -> np.ndarray:

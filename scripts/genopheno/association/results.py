@@ -199,6 +199,8 @@ def trait_summary(
         "type": trait.type,
         "unit": trait.info.get("unit", ""),
         "transform": trait.info.get("transform", "none"),
+        "model": trait.model,
+        "model_reason": trait.info.get("model_reason", ""),
         "covariates": trait.covariates,
         "notices": trait.info.get("notices", []),
         "n": trait.n,

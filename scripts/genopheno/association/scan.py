@@ -10,11 +10,12 @@ algebra library itself runs single-threaded (``OPENBLAS_NUM_THREADS=1``).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +23,11 @@ import pyarrow.compute as pc
 
 from genopheno import fields
 from genopheno.association import results
-from genopheno.association.design import Design, TraitDesign
+from genopheno.association.design import Design
 from genopheno.association.estimates import TESTS, Estimates
-from genopheno.association.linear import Linear
-from genopheno.association.logistic import Logistic, NullModelError
-from genopheno.association.projection import Block, Counts, Projected, Space, mask_words
+from genopheno.association.projection import Block, Counts, Projected
+from genopheno.association.tasks import Task, Tasks
+from genopheno.association.wgr import loco as predictions
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
 
@@ -42,63 +43,6 @@ def block_size(n_samples: int) -> int:
     return int(np.clip(2**19 // n_samples // 16 * 16, 16, 512))
 
 
-@dataclass
-class Task:
-    """One trait to be tested.
-
-    Attributes
-    ----------
-    design : the trait.
-    model : the fitted null model.
-    case_mask : for `Block.count`, cases among the people used; None: quantitative.
-    """
-
-    design: TraitDesign
-    model: Linear | Logistic
-    case_mask: np.ndarray | None = None
-
-    @property
-    def space(self) -> Space:
-        return self.model.space
-
-    def test(self, block: Block, projected: Projected, wanted: np.ndarray) -> Estimates:
-        if isinstance(self.model, Linear):
-            return self.model.test(block, projected)
-        return self.model.test(block, projected, wanted)
-
-    def cases(self, block: Block) -> np.ndarray | None:
-        """Cases with a genotype, per variant."""
-        if self.case_mask is None:
-            return None
-        return block.count(self.case_mask, self.design.n_cases).called
-
-
-def prepare(design: Design, *, firth_below: float, exact_firth_below: float) -> list[Task]:
-    """Fit the null models. A trait that cannot be fitted gets its reason and no task.
-
-    Traits with the same people and covariates share their `Space`.
-    """
-    tasks = []
-    spaces: dict[tuple[bytes, bytes], Space] = {}
-    for trait in design.fitted:
-        used = trait.used
-        x = np.column_stack([np.ones(len(used)), np.where(used[:, None], trait.x, 0.0)])
-        if trait.type == "quantitative":
-            key = used.tobytes(), x.tobytes()
-            space = spaces.get(key) or spaces.setdefault(key, Space(x, used))
-            tasks.append(Task(trait, Linear(trait.y, space)))
-            continue
-        try:
-            model = Logistic(
-                trait.y, x, used, firth_below=firth_below, exact_firth_below=exact_firth_below
-            )
-        except NullModelError as error:
-            trait.reason = str(error)
-            continue
-        tasks.append(Task(trait, model, mask_words(trait.y == 1)))
-    return tasks
-
-
 def run(
     genotypes_prefix: str | Path,
     design: Design,
@@ -108,6 +52,8 @@ def run(
     exact_firth_below: float,
     threads: int,
     out_dir: str | Path,
+    correction: Literal["firth", "spa"] = "firth",
+    loco: str | Path | None = None,
     rsids: pd.DataFrame | pa.Table | None = None,
     progress: results.ProgressCallback | None = None,
 ) -> None:
@@ -119,10 +65,11 @@ def run(
     design : who and what; its samples must be among those of the genotypes.
     min_allele_count : variants with fewer copies of the rarer allele among the people of a
         trait with a genotype are left out for that trait.
-    firth_below, exact_firth_below : p-values at which binary traits are refined
-        (`logistic`).
+    firth_below, exact_firth_below, correction : p-values at which binary traits are
+        refined, and how (`logistic`).
     threads : workers; set the linear algebra library to one thread.
     out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
+    loco : predictions of step 1 (`wgr.loco`), for the traits that need them.
     rsids : variant_id, rsid; None: no identifiers.
     progress : called with variants done and variants in all.
 
@@ -132,8 +79,16 @@ def run(
     """
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
-    tasks = prepare(design, firth_below=firth_below, exact_firth_below=exact_firth_below)
-    if not tasks:
+    tasks = Tasks(
+        genotypes,
+        design,
+        loco=predictions.read(loco, genotypes.samples) if loco else None,
+        firth_below=firth_below,
+        exact_firth_below=exact_firth_below,
+        correction=correction,
+        threads=threads,
+    )
+    if not tasks.traits:
         raise fail(
             "association-no-trait",
             "design",
@@ -142,15 +97,15 @@ def run(
             "Look at the traits' declarations and the people that have genotypes",
         )
     scanner = _Scanner(genotypes, tasks, min_allele_count, _rsid_table(rsids))
-    left_out: dict[str, dict[str, int]] = {task.design.name: {} for task in tasks}
+    left_out: dict[str, dict[str, int]] = {trait.name: {} for trait in tasks.traits}
     with ExitStack() as stack:
         files = {
-            task.design.name: stack.enter_context(results.TraitFiles(out_dir, task.design.name))
-            for task in tasks
+            trait.name: stack.enter_context(results.TraitFiles(out_dir, trait.name))
+            for trait in tasks.traits
         }
         pool = stack.enter_context(ThreadPoolExecutor(threads))
         done = 0
-        for piece in _in_order(pool, scanner.piece, genotypes.blocks(scanner.rows), threads + 1):
+        for piece in _in_order(pool, scanner.piece, scanner.pieces(), threads + 1):
             for name, (table, member, reasons) in piece.traits.items():
                 files[name].write(table, member)
                 for reason, n in reasons.items():
@@ -168,21 +123,18 @@ def run(
             "min_allele_count": min_allele_count,
             "firth_below": firth_below,
             "exact_firth_below": exact_firth_below,
+            "correction": correction,
         },
-        models={
-            task.design.name: {"null_model": task.model.null}
-            for task in tasks
-            if isinstance(task.model, Logistic)
-        },
+        models=tasks.null_models(),
     )
 
 
-def _in_order(pool: ThreadPoolExecutor, work, ranges, ahead: int):
-    """Results of `work` on each range, in order, with at most `ahead` of them under way."""
+def _in_order(pool: ThreadPoolExecutor, work, pieces, ahead: int):
+    """Results of `work` on each piece, in order, with at most `ahead` of them under way."""
     waiting: deque = deque()
     try:
-        for start, stop in ranges:
-            waiting.append(pool.submit(work, start, stop))
+        for piece in pieces:
+            waiting.append(pool.submit(work, piece))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
@@ -207,30 +159,50 @@ class _Piece:
 
 
 class _Scanner:
-    """Turns a range of variants into finished pieces of the output files."""
+    """Turns neighbouring blocks of variants into finished pieces of the output files."""
 
     def __init__(
         self,
         genotypes: Genotypes,
-        tasks: list[Task],
+        tasks: Tasks,
         min_allele_count: int,
         rsids: pa.Table | None,
     ):
         self.genotypes, self.tasks, self.min_allele_count = genotypes, tasks, min_allele_count
         self.block = block_size(genotypes.n_samples)
-        # Blocks start at the same variants however many traits there are.
-        self.rows = self.block * max(1, min(16_384, ROWS_IN_FLIGHT // len(tasks)) // self.block)
+        self.rows = min(16_384, ROWS_IN_FLIGHT // len(tasks.traits))
         self.rsids = None
         if rsids is not None:
             place = pc.index_in(genotypes.table["variant_id"], rsids["variant_id"])
             self.rsids = rsids["rsid"].take(place).cast(pa.string())
 
-    def piece(self, start: int, stop: int) -> _Piece:
-        pieces: list[list[_Rows]] = [[] for _ in self.tasks]
-        for first in range(start, stop, self.block):
-            block = Block(self.genotypes, first, min(first + self.block, stop))
+    def pieces(self) -> Iterator[list[tuple[str, int, int]]]:
+        """Blocks (contig, start, stop), about `rows` variants at a time.
+
+        Blocks start at the same variants however many traits there are, and hold variants of
+        one contig.
+        """
+        piece: list[tuple[str, int, int]] = []
+        size = 0
+        for contig, start, stop in self.genotypes.contigs():
+            for first in range(start, stop, self.block):
+                last = min(first + self.block, stop)
+                piece.append((contig, first, last))
+                size += last - first
+                if size >= self.rows:
+                    yield piece
+                    piece, size = [], 0
+        if piece:
+            yield piece
+
+    def piece(self, blocks: list[tuple[str, int, int]]) -> _Piece:
+        start, stop = blocks[0][1], blocks[-1][2]
+        traits = self.tasks.traits
+        pieces: list[list[_Rows]] = [[] for _ in traits]
+        for contig, first, last in blocks:
+            block = Block(self.genotypes, first, last)
             projected: dict[int, Projected] = {}
-            for task, rows in zip(self.tasks, pieces, strict=True):
+            for task, rows in zip(self.tasks.of(contig), pieces, strict=True):
                 key = id(task.space)
                 if key not in projected:
                     projected[key] = Projected(task.space, block)
@@ -239,10 +211,10 @@ class _Scanner:
         variants = self.genotypes.table.slice(start, stop - start)
         rsids = None if self.rsids is None else self.rsids.slice(start, stop - start)
         out = _Piece(stop - start)
-        for task, rows in zip(self.tasks, pieces, strict=True):
+        for trait, rows in zip(traits, pieces, strict=True):
             table, reasons = _finish(rows, variants, rsids)
             member = results.gzipped(results.ssf_lines(table)) if table.num_rows else b""
-            out.traits[task.design.name] = table, member, reasons
+            out.traits[trait.name] = table, member, reasons
         return out
 
     def _rows(self, task: Task, block: Block, projected: Projected) -> _Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,22 +10,90 @@ import typer
 
 from genopheno.cli.app import STAGES, Engine, InFile, Memory, Relatives, Threads, app, limit_threads
 
+Prefix = Annotated[Path, typer.Option(help="Prefix of .bed, .bim and .fam.")]
+
+
+class Model(StrEnum):
+    auto = "auto"
+    regression = "regression"
+    wgr = "wgr"
+    lmm = "lmm"
+
+
+class Correction(StrEnum):
+    firth = "firth"
+    spa = "spa"
+
 
 @app.command(rich_help_panel=STAGES)
-def associate(
-    genotypes: Annotated[Path, typer.Option(help="Prefix of .bed, .bim and .fam.")],
+def design(
+    genotypes: Prefix,
     samples: Annotated[Path, InFile],
     phenotypes: Annotated[Path, InFile],
     traits: Annotated[Path, InFile],
-    out_dir: Annotated[Path, typer.Option()],
-    cohort: Annotated[Path | None, typer.Option(help="Hail matrix, for --engine hail.")] = None,
-    variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsids.")] = None,
+    out: Annotated[Path, typer.Option(help="Parquet; JSON of the same name is written beside.")],
     components: Annotated[Path | None, typer.Option(help="Principal components.")] = None,
     n_components: Annotated[int, typer.Option(help="How many join the covariates.")] = 0,
     relatives: Annotated[Relatives, typer.Option()] = Relatives.drop,
+    model: Annotated[Model, typer.Option()] = Model.auto,
+    engine: Annotated[Engine, typer.Option()] = Engine.numpy,
+) -> None:
+    """Decide who is tested for which trait, with which numbers and by which model."""
+    from genopheno.engines import make_design as stage
+
+    stage(
+        engine=engine.value,
+        genotypes=genotypes,
+        samples=samples,
+        phenotypes=phenotypes,
+        traits=traits,
+        components=components,
+        n_components=n_components,
+        relatives=relatives.value,
+        model=model.value,
+        out=out,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def loco(
+    genotypes: Prefix,
+    design: Annotated[Path, InFile],
+    out: Annotated[Path, typer.Option(help="Parquet; JSON of the same name is written beside.")],
+    regenie_dir: Annotated[
+        Path | None, typer.Option(help="Folder for .loco files and pred.list, as REGENIE's.")
+    ] = None,
+    block_size: Annotated[int, typer.Option()] = 1000,
+    min_allele_frequency: Annotated[float, typer.Option()] = 0.01,
+    threads: Threads = 1,
+) -> None:
+    """Predict traits from all chromosomes but one: step 1 of whole-genome regression."""
+    limit_threads(1)  # blocks are shared out among its own workers
+    from genopheno.engines import predict as stage
+
+    stage(
+        genotypes=genotypes,
+        design=design,
+        out=out,
+        regenie_dir=regenie_dir,
+        block_size=block_size,
+        min_allele_frequency=min_allele_frequency,
+        threads=threads,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def associate(
+    genotypes: Prefix,
+    design: Annotated[Path, InFile],
+    out_dir: Annotated[Path, typer.Option()],
+    loco: Annotated[Path | None, typer.Option(help="Predictions, for model wgr.")] = None,
+    cohort: Annotated[Path | None, typer.Option(help="Hail matrix, for --engine hail.")] = None,
+    variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsids.")] = None,
     min_allele_count: Annotated[int, typer.Option()] = 10,
     firth_below: Annotated[float, typer.Option()] = 0.05,
     exact_firth_below: Annotated[float, typer.Option()] = 1e-4,
+    correction: Annotated[Correction, typer.Option()] = Correction.firth,
     engine: Annotated[Engine, typer.Option()] = Engine.numpy,
     threads: Threads = 1,
     memory: Memory = 4000,
@@ -36,18 +105,15 @@ def associate(
     stage(
         engine=engine.value,
         genotypes=genotypes,
-        samples=samples,
-        phenotypes=phenotypes,
-        traits=traits,
+        design=design,
+        loco=loco,
         out_dir=out_dir,
         cohort=cohort,
         variants=variants,
-        components=components,
-        n_components=n_components,
-        relatives=relatives.value,
         min_allele_count=min_allele_count,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
+        correction=correction.value,
         threads=threads,
         memory_mb=memory,
     )

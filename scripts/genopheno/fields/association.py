@@ -20,7 +20,7 @@ rsid                    | string  |      | dbSNP identifier | GWAS-SSF
 n                       | int32   | people | people with genotype, phenotype and covariates | GWAS-SSF
 n_cases                 | int32   | people | cases among the n people; null for a quantitative trait
 n_controls              | int32   | people | controls among the n people; null for a quantitative trait
-test                    | string  |      | linear, score, wald (engine hail), firth-approximate or firth | | linear, score, wald, firth-approximate, firth
+test                    | string  |      | linear, score, wald (engine hail), firth-approximate, firth, spa or lmm | | linear, score, wald, firth-approximate, firth, spa, lmm
 converged               | bool    |      | the fit converged; null statistics where it did not
 """,
 )
@@ -37,5 +37,15 @@ DESIGN_FAMILIES = columns(
     """
 y:{trait}             | float64 | | trait {trait} after its transformation; 1 case, 0 control; missing: the person is not tested for it
 x:{trait}:{covariate} | float64 | | column {covariate} of the covariates of {trait}
+""",
+)
+
+LOCO = columns(
+    "controlled",
+    """
+trait                   | string  |      | trait
+chromosome              | string  |      | contig that was left out; null: none, the whole genome
+sample                  | string  |      | sample, as in the genotypes
+prediction              | float64 | trait units, or log odds | the trait of the sample, predicted from the genotypes of all other contigs
 """,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
-from genopheno.fields.association import ASSOCIATION, DESIGN, DESIGN_FAMILIES
+from genopheno.fields.association import ASSOCIATION, DESIGN, DESIGN_FAMILIES, LOCO
 from genopheno.fields.cohort import (
     COHORT_SAMPLES,
     COHORT_VARIANTS,
@@ -42,6 +42,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "kinship": KINSHIP,
     "design": DESIGN,
     "association": ASSOCIATION,
+    "loco": LOCO,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
     "trait_distributions": TRAIT_DISTRIBUTIONS,
@@ -67,6 +68,7 @@ DESCRIPTIONS: dict[str, str] = {
     "components": "A row per sample of the cohort: principal components",
     "kinship": "A row per pair of samples of the cohort",
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
+    "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",

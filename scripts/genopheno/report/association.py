@@ -32,6 +32,11 @@ from genopheno.report.read import Results, count, first
 
 GENOME_WIDE = -np.log10(5e-8)
 TOP = 100
+MODELS = {
+    "regression": "regression of each variant",
+    "wgr": "whole-genome regression",
+    "lmm": "linear mixed model",
+}
 
 
 def traits(results: Results) -> list[dict[str, Any]]:
@@ -284,6 +289,9 @@ def _facts(
     if trait.get("unit"):
         pairs.append(("Unit", trait["unit"]))
     pairs.append(("Transformation", trait.get("transform")))
+    if trait.get("model"):
+        pairs.append(("Model", MODELS.get(trait["model"], trait["model"])))
+        pairs.append(("Why this model", trait.get("model_reason") or None))
     pairs.append(("Covariates", first(trait, "covariates", "covariates_used")))
     pairs.append(("Variants tested", tested))
     for reason, number in left_out(trait).items():
