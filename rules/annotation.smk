@@ -55,6 +55,7 @@ rule annotate:
         mem_mb=lambda wildcards, attempt: (4000 if ENGINE == "csq" else 8000) * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,
     params:
+        engine=ENGINE,
         databases=[
             f"--database {name}=results/reference/databases/{name}.tsv.gz"
             f" --min-fraction {name}={'none' if floor is None else floor}"
@@ -67,7 +68,7 @@ rule annotate:
         memory=lambda wildcards, resources: int(resources.mem_mb * 0.7),
     shell:
         "genopheno annotate --calls {input.calls} --reference {input.reference}"
-        " --genes {input.genes} {params.databases} --engine {ENGINE} {params.snpeff:q}"
+        " --genes {input.genes} {params.databases} --engine {params.engine} {params.snpeff:q}"
         " {params.vep:q} --output {output.vcf} --sites {output.sites}"
         " --consequences {output.consequences} --report {output.report}"
         " --threads {threads} --memory {params.memory} > {log} 2>&1"
