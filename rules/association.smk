@@ -15,6 +15,8 @@ rule design:
         "results/logs/design.log",
     benchmark:
         "results/benchmarks/design.tsv"
+    conda:
+        "../envs/python.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
@@ -43,6 +45,8 @@ rule loco:
         "results/logs/loco.log",
     benchmark:
         "results/benchmarks/loco.tsv"
+    conda:
+        "../envs/python.yaml"
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
