@@ -8,6 +8,11 @@ haploid ``1``. A dosage is the number of alternate alleles, -1 where any allele 
 A pair of BCF bytes is a call as BCF2 stores it (VCF specification, section 6.3.3): each byte is
 ``(allele + 1) << 1 | phased``, 0 or 1 for a missing allele, 0x81 (end of vector) for the second
 of a haploid call. The phase bit of the first allele says nothing of a pair and is not kept.
+
+The genotype table holds the dosages, and beside them no more than they leave open: whether the
+diploid calls of a row are phased, and *marks*. A mark is 0 where the call is the plain one of its
+dosage (``0/0``, ``0/1``, ``1/1`` or, phased, ``0|0``, ``0|1``, ``1|1``; ``./.`` either way), else
+the code plus 1.
 """
 
 from __future__ import annotations
@@ -28,9 +33,8 @@ PHASED = np.arange(N_CODES) >= 12
 DOSAGE_OF_CODE = np.where(
     (FIRST == 2) | (SECOND == 2), -1, FIRST + np.where(SECOND == HAPLOID, 0, SECOND)
 ).astype(np.int8)
-# Codes that their dosage tells as well: unphased diploid 0/0, 0/1, 1/1 and ./.
-CODE_OF_DOSAGE = np.array([0, 3, 4, 8], dtype=np.int8)  # indexed by the dosage; last: missing
-PLAIN = np.isin(np.arange(N_CODES), CODE_OF_DOSAGE)
+# Plain codes by phase of the row and dosage (the last: missing).
+PLAIN = np.array([[0, 3, 4, 8], [12, 15, 16, 8]], dtype=np.int8)
 # As VCF writes them.
 TEXT = tuple(
     "01."[first] if second == HAPLOID else f"{'01.'[first]}{'/|'[phased]}{'01.'[second]}"
@@ -58,7 +62,19 @@ def _codes_of_pairs() -> np.ndarray:
 
 PAIR_OF_CODE = _pairs_of_codes()  # (24, 2) uint8
 CODE_OF_PAIR = _codes_of_pairs()  # (65536,) int8
-_DOSAGES = DOSAGE_OF_CODE.tobytes().ljust(256, b"\xff")
+
+
+def _marks(plain: np.ndarray) -> np.ndarray:
+    """Mark of each code where the code of a dosage is `plain`."""
+    codes = np.arange(N_CODES, dtype=np.int8)
+    return np.where(plain[DOSAGE_OF_CODE] == codes, 0, codes + 1).astype(np.int8)
+
+
+# For bytes.translate, which is three times as fast as NumPy's look-up; -1 is byte 255.
+_DOSAGES = DOSAGE_OF_CODE.tobytes().ljust(256)
+# By phase of the row.
+_MARKS = [_marks(plain).tobytes().ljust(256) for plain in PLAIN]
+_PLAIN = [plain[:3].tobytes().ljust(255) + plain[3:].tobytes() for plain in PLAIN]
 
 
 def encode(pairs: np.ndarray) -> np.ndarray:
@@ -83,9 +99,8 @@ def decode(codes: np.ndarray) -> np.ndarray:
 
 
 def dosages(codes: np.ndarray) -> np.ndarray:
-    """Dosages (...) int8, not to be written to, of codes (...) int8."""
-    # A translation of bytes is three times as fast as NumPy's look-up.
-    return np.frombuffer(codes.tobytes().translate(_DOSAGES), np.int8).reshape(codes.shape)
+    """Dosages (...) int8 of codes (...) int8."""
+    return _translate(codes, _DOSAGES)
 
 
 def haploid(codes: np.ndarray) -> np.ndarray:
@@ -93,13 +108,51 @@ def haploid(codes: np.ndarray) -> np.ndarray:
     return (codes >= 9) & (codes <= 11)
 
 
-def plain(codes: np.ndarray) -> np.ndarray:
-    """Rows of codes (variants, samples) that their dosages tell as well: (variants,) bool."""
-    answer = codes.max(axis=1, initial=0) <= 8
-    answer[answer] = PLAIN[codes[answer]].all(axis=1)
+def compact(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the dosages leave open.
+
+    Parameters
+    ----------
+    codes : (variants, samples) int8.
+
+    Returns
+    -------
+    phased : (variants,) bool, what most diploid calls of the row are; those with no known allele
+        have no say, and a draw is unphased.
+    marks : (variants, samples) int8.
+    """
+    if codes.max(initial=0) <= 8:
+        phased = np.zeros(len(codes), bool)
+    else:
+        phased = np.count_nonzero(codes >= 12, axis=1) > np.count_nonzero(codes < 8, axis=1)
+    return phased, _by_phase(codes, phased, _MARKS)
+
+
+def plain(dosages: np.ndarray, phased: np.ndarray) -> np.ndarray:
+    """Codes (variants, samples) int8 of rows without a mark.
+
+    Parameters
+    ----------
+    dosages : (variants, samples) int8. phased : (variants,) bool.
+    """
+    return _by_phase(dosages, phased, _PLAIN)
+
+
+def exact(dosages: np.ndarray, phased: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """Codes (variants, samples) int8, the inverse of `compact`."""
+    return np.where(marks, marks - np.int8(1), plain(dosages, phased))
+
+
+def _by_phase(values: np.ndarray, phased: np.ndarray, tables: list[bytes]) -> np.ndarray:
+    """Rows of `values` translated by the first table where unphased, by the second elsewhere."""
+    if not phased.any() or phased.all():
+        return _translate(values, tables[int(phased.any())])
+    answer = np.empty(values.shape, np.int8)
+    for table, rows in zip(tables, (~phased, phased), strict=True):
+        answer[rows] = _translate(values[rows], table)
     return answer
 
 
-def codes(dosages: np.ndarray) -> np.ndarray:
-    """Codes (...) int8 of dosages (...) int8 in plain rows, for which `calls` is null."""
-    return CODE_OF_DOSAGE[dosages]
+def _translate(values: np.ndarray, table: bytes) -> np.ndarray:
+    there = bytearray(np.ascontiguousarray(values)).translate(table)
+    return np.frombuffer(there, np.int8).reshape(values.shape)

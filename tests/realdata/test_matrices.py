@@ -38,11 +38,14 @@ def texts(folder):
     table = pq.read_table(folder / "genotypes.parquet")
     samples = json.loads(table.schema.metadata[b"samples"])
     shape = (table.num_rows, len(samples))
-    codes = calls.codes(table["dosages"].combine_chunks().flatten().to_numpy().reshape(shape))
-    exact = table["calls"].combine_chunks()
-    there = exact.is_valid().to_numpy(zero_copy_only=False)
-    codes[there] = exact.drop_null().flatten().to_numpy().reshape(-1, len(samples))
-    words = np.array(calls.TEXT)[codes]
+    dosages = table["dosages"].combine_chunks().flatten().to_numpy().reshape(shape)
+    plain = np.array([["0/0", "0/1", "1/1", "./."], ["0|0", "0|1", "1|1", "./."]])
+    words = plain[table["phased"].to_numpy().astype(int)[:, None], dosages]
+    marks = np.zeros(shape, np.int8)
+    told = table["calls"].combine_chunks()
+    there = told.is_valid().to_numpy(zero_copy_only=False)
+    marks[there] = told.drop_null().flatten().to_numpy().reshape(-1, len(samples))
+    words = np.where(marks, np.array(calls.TEXT)[marks - 1], words)
     return samples, dict(zip(table["variant_id"].to_pylist(), words.tolist(), strict=True))
 
 

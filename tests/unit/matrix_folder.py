@@ -82,7 +82,7 @@ def _lengths(vcf: Path) -> dict[str, int]:
 
 
 def _contig(contig, own, codes, genes, samples, per_gene) -> dict[str, pa.Table]:
-    dosages, plain = calls.dosages(codes), calls.plain(codes)
+    dosages, (phased, marks) = calls.dosages(codes), calls.compact(codes)
     called = (calls.FIRST < 2).astype(int) + (calls.SECOND < 2)
     count = np.array([[text.count("1") for text in calls.TEXT]])[0][codes].sum(axis=1)
     number = called[codes].sum(axis=1)
@@ -148,13 +148,12 @@ def _contig(contig, own, codes, genes, samples, per_gene) -> dict[str, pa.Table]
     schema = fields.schema(
         "matrix_genotypes", {"samples": json.dumps(samples)}, sizes={"samples": size}
     )
-    exact = [
-        None if told else list(map(int, line)) for told, line in zip(plain, codes, strict=True)
-    ]
+    told = [line if any(line) else None for line in marks.tolist()]
     keys = pa.Table.from_pylist(sites, schema=fields.schema("matrix_sites"))
     columns = {
         "dosages": pa.array(dosages.tolist(), schema.field("dosages").type),
-        "calls": pa.array(exact, schema.field("calls").type),
+        "phased": pa.array(phased),
+        "calls": pa.array(told, schema.field("calls").type),
     }
     return {
         "sites": keys,

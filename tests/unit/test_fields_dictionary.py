@@ -72,7 +72,7 @@ def test_every_column_of_every_table_is_told(folder: Path) -> None:
     }
     text = (folder / "dictionary.md").read_text()
     assert "| `age` | double | years | controlled | age \\| at &lt;visit> | clinic 2 |" in text
-    assert "A row per allele that passes: genotypes of all samples. 7 columns, in 2 files." in text
+    assert "A row per allele that passes: genotypes of all samples. 8 columns, in 2 files." in text
 
 
 def test_the_package_is_one_for_frictionless(folder: Path) -> None:

@@ -78,12 +78,16 @@ def genotypes(folder):
     table = pq.read_table(folder / "out" / "genotypes.parquet")
     samples = json.loads(table.schema.metadata[b"samples"])
     texts = []
-    for dosages, codes in zip(
-        table["dosages"].to_pylist(), table["calls"].to_pylist(), strict=True
+    for dosages, phased, marks in zip(
+        *(table[name].to_pylist() for name in ("dosages", "phased", "calls")), strict=True
     ):
-        # Rows without exact calls are told by their dosages.
-        exact = codes or calls.codes(np.array(dosages, np.int8)).tolist()
-        texts.append([calls.TEXT[code] for code in exact])
+        plain = ("0|0", "0|1", "1|1", "./.") if phased else ("0/0", "0/1", "1/1", "./.")
+        texts.append(
+            [
+                calls.TEXT[mark - 1] if mark else plain[dosage]
+                for dosage, mark in zip(dosages, marks or [0] * len(dosages), strict=True)
+            ]
+        )
     return samples, table["variant_id"].to_pylist(), texts
 
 

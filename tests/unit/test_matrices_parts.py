@@ -6,11 +6,14 @@ from fractions import Fraction
 from math import factorial
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from genopheno import calls
+from genopheno import calls, fields
 from genopheno.matrices import bcf
 from genopheno.matrices.hardy import mid_p
+from genopheno.matrices.passing import Passing
 from genopheno.problems import StageError
 
 
@@ -105,7 +108,8 @@ def test_genotypes_of_other_widths(data, kind, length, expected):
     pairs, _ = block.columns([0])
     assert [calls.TEXT[code] for code in calls.encode(pairs)[0]] == expected
     assert block.positions().tolist() == [5]
-    assert block.has_alleles(0, b"A", b"C") and not block.has_alleles(0, b"A", b"G")
+    assert block.other_alleles([0], ["A"], ["C"]) is None
+    assert block.other_alleles([0, 0], ["A", "A"], ["C", "G"]) == 1
     if length:
         changed = pairs[0].copy()
         changed[0] = calls.decode(np.int8(8)) if length == 2 else calls.decode(np.int8(11))
@@ -121,3 +125,22 @@ def test_a_stream_that_ends_within_a_record_is_refused():
         source = io.BytesIO((whole + whole)[:end])
         with pytest.raises(StageError, match="bcf-truncated"):
             list(bcf.blocks(source, header("", "", ""), rows=9))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_passing_variants_of_a_stretch_from_the_row_groups_that_reach_it(tmp_path, order):
+    frame = pd.DataFrame(dict.fromkeys(fields.names("cohort_variants")), index=range(100))
+    frame["contig"] = ["1"] * 60 + ["2"] * 40
+    frame["position"] = [*range(60), *range(40)]
+    frame["variant_id"] = frame["contig"] + ":" + frame["position"].astype(str)
+    frame["passes"] = frame["position"] % 3 > 0
+    table = fields.to_arrow(frame[::order], "cohort_variants")
+    pq.write_table(table, tmp_path / "variants.parquet", row_group_size=7)
+    passing = Passing(tmp_path / "variants.parquet")
+    assert (passing.n, passing.on("1"), passing.on("2"), passing.on("3")) == (66, 40, 26, 0)
+    for contig, first, last in (("1", 0, 9), ("1", 5, 30), ("2", 20, 99), ("2", 60, 70)):
+        rows = frame.query("contig == @contig and @first <= position <= @last and passes")
+        found = passing.between(contig, first, last)["variant_id"].to_pylist()
+        assert sorted(found) == sorted(rows["variant_id"])
+        # No more is held than the stretch needs, in groups of seven; one holds both contigs.
+        assert len(passing._held) <= (last - first) // 7 + 3

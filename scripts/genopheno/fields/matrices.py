@@ -43,7 +43,8 @@ MATRIX_GENOTYPES = columns(
     VARIANT
     + """
 dosages | list<int8>[samples] | alleles | alternate alleles per sample (0, 1, 2; haploid 0, 1; -1 missing), samples in the order of the schema metadata key 'samples'
-calls   | list<int8>[samples] |         | exact genotypes as first + 3 * second + 12 * phased; first: 0 reference, 1 alternate, 2 missing; second: likewise, 3 haploid; phased: 0 or 1. Missing row: all are unphased diploid 0/0, 0/1, 1/1 or ./., as the dosages say
+phased  | bool                |         | whether the diploid calls of the variant are phased, unless `calls` says otherwise
+calls   | list<int8>[samples] |         | where the dosage does not tell the genotype: 1 + first + 3 * second + 12 * phase; first: 0 reference, 1 alternate, 2 missing; second: likewise, 3 haploid; phase: 0 or 1. 0: it is 0/0, 0/1, 1/1 (0|0, 0|1, 1|1 where phased) or ./. by its dosage; missing row: all are
 """,
 )
 

@@ -168,13 +168,24 @@ class Block:
         starts = b"".join([body[4:8] for body in self.bodies])
         return np.frombuffer(starts, "<i4") + np.int32(1)
 
-    def has_alleles(self, index: int, reference: bytes, alternate: bytes) -> bool:
-        """Whether one record has these two alleles and no other."""
-        body = self.bodies[index]
-        if body[18:20] != b"\2\0":
-            return False
-        _, length, at = _descriptor(body, FIXED)  # ID, of one byte a letter
-        return body.startswith(_typed(reference) + _typed(alternate), at + length)
+    def other_alleles(
+        self, chosen: Sequence[int], reference: Sequence[str], alternate: Sequence[str]
+    ) -> int | None:
+        """The first of the chosen records that has not these two alleles alone.
+
+        Parameters
+        ----------
+        reference, alternate : of each of `chosen`. Returns its place in `chosen`; None: all do.
+        """
+        for row, (index, *alleles) in enumerate(zip(chosen, reference, alternate, strict=True)):
+            body = self.bodies[index]
+            at = FIXED + 1 + (body[FIXED] >> 4)  # behind ID, of one byte a letter
+            if body[FIXED] >= 0xF0:
+                _, length, at = _descriptor(body, FIXED)
+                at += length
+            if body[18:20] != b"\2\0" or not body.startswith(_alleles(*alleles), at):
+                return row
+        return None
 
     def fields(self, index: int) -> dict[int, tuple[int, int, int]]:
         """FORMAT fields of one record by key: type, values per sample, offset in the body."""
@@ -306,6 +317,10 @@ def _integer(body: bytes, at: int) -> tuple[int, int]:
 
 
 @lru_cache(1024)
+def _alleles(reference: str, alternate: str) -> bytes:
+    return _typed(reference.encode()) + _typed(alternate.encode())
+
+
 def _typed(text: bytes) -> bytes:
     """Text as a typed value."""
     n = len(text)

@@ -240,12 +240,10 @@ class _Walk:
         }
 
     def _check_alleles(self, block: bcf.Block, kept: np.ndarray, site: pa.Table) -> None:
-        alleles = (site[name].cast(pa.binary()).to_pylist() for name in ("reference", "alternate"))
-        for row, (index, reference, alternate) in enumerate(
-            zip(kept.tolist(), *alleles, strict=True)
-        ):
-            if not block.has_alleles(index, reference, alternate):
-                raise self._sites_differ(f"at {site['variant_id'][row]}")
+        alleles = (site[name].to_pylist() for name in ("reference", "alternate"))
+        row = block.other_alleles(kept.tolist(), *alleles)
+        if row is not None:
+            raise self._sites_differ(f"at {site['variant_id'][row]}")
 
     def _sites_differ(self, where: str) -> Exception:
         return fail(

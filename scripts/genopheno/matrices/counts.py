@@ -27,8 +27,22 @@ class Groups:
     def __init__(self, levels: Mapping[str, np.ndarray], n_samples: int):
         self.names = list(levels)
         everyone = np.ones(n_samples, bool)
-        # float32 is exact for whole numbers up to 16 million, and products of it are fast.
-        self.members = np.stack([everyone, *levels.values()], axis=1).astype(np.float32)
+        self.members = np.stack([everyone, *levels.values()], axis=1)
+        self._bits = [_packed(column[None]) for column in self.members.T]
+
+    def count(self, there: np.ndarray) -> np.ndarray:
+        """People of each group, everyone first, where `there` (variants, samples): int32."""
+        bits = _packed(there)  # 64 people are counted at once
+        return np.stack(
+            [np.bitwise_count(bits & own).sum(axis=1, dtype=np.int32) for own in self._bits],
+            axis=1,
+        )
+
+
+def _packed(there: np.ndarray) -> np.ndarray:
+    """Rows of truth values as bits, in whole numbers of 64."""
+    packed = np.packbits(there, axis=1)
+    return np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8))).view(np.uint64)
 
 
 def counts(codes: np.ndarray, dosages: np.ndarray, groups: Groups) -> dict[str, np.ndarray]:
@@ -43,18 +57,13 @@ def counts(codes: np.ndarray, dosages: np.ndarray, groups: Groups) -> dict[str, 
     By column of the table ``matrix_sites``, (variants,): counts int32; call_rate,
     allele_frequency and hwe_p_value float64, NaN where there is no (diploid) call.
     """
-    people = groups.members.sum(axis=0).astype(np.int32)
+    people = groups.members.sum(axis=0, dtype=np.int32)
     one_copy = haploid(codes)
 
-    def number(there: np.ndarray) -> np.ndarray:
-        if not there.any():
-            return np.zeros((len(codes), len(people)), np.int32)
-        return np.rint(there.astype(np.float32) @ groups.members).astype(np.int32)
-
-    missing, hom_alt, het = (number(dosages == k) for k in (-1, 2, 1))
+    missing, hom_alt, het = (groups.count(dosages == k) for k in (-1, 2, 1))
     haploid_ref = haploid_alt = np.zeros_like(het)
     if one_copy.any():
-        haploid_ref, haploid_alt = (number(one_copy & (dosages == k)) for k in (0, 1))
+        haploid_ref, haploid_alt = (groups.count(one_copy & (dosages == k)) for k in (0, 1))
         het = het - haploid_alt
     n_haploid = haploid_ref + haploid_alt
     hom_ref = people - missing - het - hom_alt - n_haploid
@@ -72,11 +81,11 @@ def counts(codes: np.ndarray, dosages: np.ndarray, groups: Groups) -> dict[str, 
         "n_hom_alt": (hom_alt + haploid_alt)[:, 0],
         "hwe_p_value": mid_p(hom_ref[:, 0], het[:, 0], hom_alt[:, 0]),
     }
-    for number_, name in enumerate(groups.names, start=1):
+    for number, name in enumerate(groups.names, start=1):
         columns |= {
-            f"allele_count_{name}": alternate[:, number_],
-            f"allele_number_{name}": alleles[:, number_],
-            f"allele_frequency_{name}": frequency[:, number_],
-            f"n_hom_alt_{name}": (hom_alt + haploid_alt)[:, number_],
+            f"allele_count_{name}": alternate[:, number],
+            f"allele_number_{name}": alleles[:, number],
+            f"allele_frequency_{name}": frequency[:, number],
+            f"n_hom_alt_{name}": (hom_alt + haploid_alt)[:, number],
         }
     return columns

@@ -22,12 +22,15 @@ COUNTS = ("allele_count", "allele_number", "n_hom_ref", "n_het", "n_hom_alt")
 
 
 class Passing:
-    """Passing variants of the cohort (table ``cohort_variants``)."""
+    """Passing variants of the cohort (table ``cohort_variants``), in whatever order they are.
+
+    Of its row groups those are held that reach to where the walk is: a few, if it is sorted.
+    """
 
     def __init__(self, cohort_variants: Path):
         self.path = cohort_variants
-        self._table, self._passes = ds.dataset(cohort_variants), ds.field("passes")
-        self.n = self._table.count_rows(filter=self._passes)
+        table, passes = ds.dataset(cohort_variants), ds.field("passes")
+        self.n = table.count_rows(filter=passes)
         if not self.n:
             raise fail(
                 "variants-none",
@@ -35,22 +38,34 @@ class Passing:
                 "no variant passes the variant QC",
                 "Look at its column 'reasons', and at variant_qc in the configuration",
             )
+        self._file = pq.ParquetFile(cohort_variants, pre_buffer=False)
+        self._held: dict[tuple[str, int], pa.Table] = {}
 
     def on(self, contig: str) -> int:
         """How many are on a contig."""
-        return self._table.count_rows(filter=self._passes & (ds.field("contig") == contig))
+        wanted = ds.field("passes") & (ds.field("contig") == contig)
+        return ds.dataset(self.path).count_rows(filter=wanted)
 
     def between(self, contig: str, first: int, last: int) -> pa.Table:
-        """variant_id and `COUNTS` of those whose position is from `first` to `last`."""
-        position = ds.field("position")
-        return self._table.to_table(
-            columns=["variant_id", *COUNTS],
-            filter=self._passes
-            & (ds.field("contig") == contig)
-            & (position >= first)
-            & (position <= last),
-            use_threads=False,
+        """variant_id, position and `COUNTS` of those whose position is from `first` to `last`."""
+        groups = groups_in_reach(self._file, contig, first, last)
+        self._held = {
+            (contig, n): self._held[contig, n]
+            if (contig, n) in self._held
+            else self._read(contig, n)
+            for n in groups
+        }
+        inside = (ds.field("position") >= first) & (ds.field("position") <= last)
+        tables = list(self._held.values()) or [self._file.schema_arrow.empty_table()]
+        return pa.concat_tables(tables).filter(inside)
+
+    def _read(self, contig: str, group: int) -> pa.Table:
+        columns = ["variant_id", "position", *COUNTS]
+        rows = self._file.read_row_group(
+            group, columns=[*columns, "contig", "passes"], use_threads=False
         )
+        wanted = (ds.field("contig") == contig) & ds.field("passes")
+        return rows.filter(wanted).select(columns)
 
     def check(self, found: pa.Table, named: pa.Table, index: pa.Array) -> None:
         """Refuse counts that are not the cohort's.
@@ -87,16 +102,8 @@ class Rows:
         self._waiting: list[pa.Table] = []
 
     def _read(self, columns: list[str] | None) -> Iterator[pa.Table]:
-        with pq.ParquetFile(self.path) as file:
-            at = file.schema_arrow.names.index("contig")
-            groups = []
-            for number in range(file.num_row_groups):
-                column = file.metadata.row_group(number).column(at)
-                known = column.statistics
-                if known is None or not known.has_min_max or known.min <= self.contig <= known.max:
-                    groups.append(number)
-            if not groups:
-                return
+        with pq.ParquetFile(self.path, pre_buffer=False) as file:
+            groups = groups_in_reach(file, self.contig)
             for batch in file.iter_batches(
                 SMALL_ROWS, row_groups=groups, columns=columns, use_threads=False
             ):
@@ -119,3 +126,24 @@ class Rows:
         whole = pa.concat_tables(self._waiting)
         self._waiting = [whole.slice(n)] if have > n else []
         return whole.slice(0, n)
+
+
+def groups_in_reach(
+    file: pq.ParquetFile, contig: str, first: int | None = None, last: int | None = None
+) -> list[int]:
+    """Row groups that may hold rows of a contig, from position `first` to `last`."""
+    names = file.schema_arrow.names
+    bounds = {"contig": (contig, contig)}
+    if first is not None:
+        bounds["position"] = (first, last)
+    columns = [(names.index(name), low, high) for name, (low, high) in bounds.items()]
+    groups = []
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        for column, low, high in columns:
+            known = group.column(column).statistics
+            if known and known.has_min_max and (known.min > high or known.max < low):
+                break
+        else:
+            groups.append(number)
+    return groups

@@ -225,10 +225,13 @@ def matrix(lists: pa.Array, size: int) -> np.ndarray:
 
 
 def exact_codes(table: pa.Table, size: int) -> np.ndarray:
-    """Codes of calls (rows, size) int8 of the genotype table's `dosages` and `calls`."""
-    codes = calls.codes(matrix(table["dosages"].combine_chunks(), size))
+    """Codes of calls (rows, size) int8 of `dosages`, `phased` and `calls` of the table."""
+    dosages = matrix(table["dosages"].combine_chunks(), size)
+    phased = table["phased"].to_numpy()
     told = table["calls"].combine_chunks()
-    exact = told.is_valid().to_numpy(zero_copy_only=False)
-    if exact.any():
-        codes[exact] = matrix(told.drop_null(), size)
+    codes = calls.plain(dosages, phased)
+    marked = told.is_valid().to_numpy(zero_copy_only=False)
+    if marked.any():
+        marks = matrix(told.drop_null(), size)
+        codes[marked] = calls.exact(dosages[marked], phased[marked], marks)
     return codes

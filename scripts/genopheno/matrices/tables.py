@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genopheno import fields
-from genopheno.calls import plain
+from genopheno.calls import compact
 from genopheno.fields import Field
 from genopheno.matrices.counts import Groups
 
@@ -141,11 +141,11 @@ def genotypes(
     site : columns `VARIANT`, a row per variant. codes, dosages : (variants, samples) int8.
     entries : (variants, samples) by FORMAT field, those that the schema has.
     """
-    # A row is null where the dosages say the same.
-    told = plain(codes)
+    phased, marks = compact(codes)
     columns = [site[name].cast(schema.field(name).type) for name in VARIANT]
     columns.append(_lists(dosages, schema.field("dosages").type))
-    columns.append(_lists(codes, schema.field("calls").type, told))
+    columns.append(pa.array(phased))
+    columns.append(_lists(marks, schema.field("calls").type, ~marks.any(axis=1)))
     for name, (column, dtype) in ENTRY_COLUMNS.items():
         if column not in schema.names:
             continue
