@@ -9,6 +9,7 @@ from genopheno.cli import (  # isort: skip
     truth,
     samples,
     cohort,
+    structure,
     association,
     release,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "reads",
     "release",
     "samples",
+    "structure",
     "submission",
     "truth",
     "variants",

@@ -25,7 +25,14 @@ from genopheno.fields.matrices import (
     PHENOTYPES_FAMILIES,
 )
 from genopheno.fields.samples import CHARR, IDENTITY_MEASURES, IDENTITY_PAIRS, SAMPLE_QC
-from genopheno.fields.structure import COMPONENTS, KINSHIP
+from genopheno.fields.structure import (
+    COMPONENTS,
+    KINSHIP,
+    LOADINGS,
+    PROJECTED,
+    STRUCTURE_SAMPLES,
+    STRUCTURE_SAMPLES_FAMILIES,
+)
 from genopheno.fields.submission import UNITS
 
 TABLES: dict[str, tuple[Field, ...]] = {
@@ -40,6 +47,9 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "cohort_variants": COHORT_VARIANTS,
     "components": COMPONENTS,
     "kinship": KINSHIP,
+    "structure_samples": STRUCTURE_SAMPLES,
+    "loadings": LOADINGS,
+    "projected": PROJECTED,
     "association": ASSOCIATION,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
@@ -59,4 +69,5 @@ FAMILIES: dict[str, tuple[Field, ...]] = {
     "matrix_genotypes": MATRIX_GENOTYPES_FAMILIES,
     "matrix_samples": MATRIX_SAMPLES_FAMILIES,
     "phenotypes": PHENOTYPES_FAMILIES,
+    "structure_samples": STRUCTURE_SAMPLES_FAMILIES,
 }
