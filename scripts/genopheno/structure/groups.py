@@ -35,15 +35,17 @@ class Groups:
     def fit(cls, scores: np.ndarray, labels: np.ndarray) -> Groups:
         """Fit on `scores` (people, k), finite, and `labels` (people,) of str."""
         names = sorted(set(labels.tolist()))
-        k = scores.shape[1]
-        means = np.stack([scores[labels == name].mean(axis=0) for name in names])
-        sizes = np.array([(labels == name).sum() for name in names])
-        residuals = [scores[labels == n] - m for n, m in zip(names, means, strict=True)]
-        pooled = sum(r.T @ r for r in residuals) / max(len(scores) - len(names), 1)
-        own = [r.T @ r / max(len(r) - 1, 1) for r in residuals]
-        weight = (k + 1) / (sizes + k + 1)
-        mixed = np.stack([(1 - w) * c + w * pooled for c, w in zip(own, weight, strict=True)])
-        return cls(names, means, mixed)
+        return cls._of(names, *moments(scores, labels, names))
+
+    @classmethod
+    def _of(
+        cls, names: list[str], sizes: np.ndarray, means: np.ndarray, scatters: np.ndarray
+    ) -> Groups:
+        k = means.shape[1]
+        pooled = scatters.sum(axis=0) / max(sizes.sum() - len(names), 1)
+        own = scatters / np.maximum(sizes - 1, 1)[:, None, None]
+        weight = ((k + 1) / (sizes + k + 1))[:, None, None]
+        return cls(names, means, (1 - weight) * own + weight * pooled)
 
     def distances(self, scores: np.ndarray) -> np.ndarray:
         """(people, g) squared Mahalanobis distance to each group."""
@@ -92,15 +94,31 @@ class Groups:
         return group, probability, reason
 
 
+def moments(
+    scores: np.ndarray, labels: np.ndarray, names: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sizes (g,), means (g, k) and scatters (g, k, k): sums of products about the means."""
+    parts = [scores[labels == name] for name in names]
+    means = np.stack([part.mean(axis=0) for part in parts])
+    apart = [part - mean for part, mean in zip(parts, means, strict=True)]
+    return np.array([len(part) for part in parts]), means, np.stack([x.T @ x for x in apart])
+
+
 def leave_one_out(scores: np.ndarray, labels: np.ndarray, min_probability: float) -> np.ndarray:
     """(people,) object: the group of each when the distributions are made without that person.
 
     The axes are not made anew for each; give scores as of people who took no part
-    (`Components.shrinkage`).
+    (`Components.shrinkage`). Groups have at least two people.
     """
+    names = sorted(set(labels.tolist()))
+    sizes, means, scatters = moments(scores, labels, names)
     group = np.full(len(scores), UNASSIGNED, dtype=object)
-    for i in range(len(scores)):
-        others = np.arange(len(scores)) != i
-        fitted = Groups.fit(scores[others], labels[others])
-        group[i] = fitted.assign(scores[i : i + 1], min_probability)[0][0]
+    for i, (row, label) in enumerate(zip(scores, labels, strict=True)):
+        own = names.index(label)
+        n, apart = sizes[own], row - means[own]
+        less, mean, scatter = sizes.copy(), means.copy(), scatters.copy()
+        less[own] -= 1
+        mean[own] = means[own] - apart / (n - 1)
+        scatter[own] -= np.outer(apart, apart) * n / (n - 1)
+        group[i] = Groups._of(names, less, mean, scatter).assign(row[None], min_probability)[0][0]
     return group

@@ -112,8 +112,8 @@ def project(
     """Scores: standardised dosages times loadings, summed over the variants that are called.
 
     Sums are divided by the fraction of variants called, so that people with gaps are not
-    drawn towards 0. Without gaps they are those of plink2 ``--score`` with
-    ``variance-standardize``, which puts the mean in the place of what is missing.
+    drawn towards 0. The sums are those of plink2 ``--score`` with ``variance-standardize``
+    and ``no-mean-imputation``.
 
     Parameters
     ----------
