@@ -167,7 +167,7 @@ def _ancestry(facts: dict[str, Any]) -> dict[str, Any] | None:
     names = list(said["groups"])
     panel = said["leave_one_out"]
     rows = {
-        "group": [markup_free(name) for name in names],
+        "group": names,
         "people": [said["groups"][name] for name in names],
         "panel": [sum(panel[n].values()) if n in panel else None for n in names],
         "right": [panel[n].get(n, 0) if n in panel else None for n in names],
