@@ -13,15 +13,16 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from genopheno.genotypes import Genotypes
+from genopheno.genotypes import Genotypes, byte_table
 from genopheno.problems import StageError, fail
 
-BLOCK = 192  # variants that join at a time; wider products waste work on pruned ones
+BLOCK = 128  # variants that join at a time; wider products waste work on far and pruned ones
 TIE = 2.0**-44  # frequencies closer than this, relatively, are equal
 
 CENTRED = (1, 0, 0, -1)  # dosage − 1; missing is 0
-CALLED_HOMOZYGOUS = (1, 0, 0, 1)  # its square
-MISSING = (0, 1, 0, 0)
+MISSING = (False, True, False, False)
+# Of the four genotypes of a byte: sum of the above, of its squares, and missing ones.
+SUMS = [byte_table(v, np.int16).sum(axis=1) for v in (CENTRED, (1, 0, 0, 1), (0, 1, 0, 0))]
 
 
 class Correlations:
@@ -55,26 +56,27 @@ class Correlations:
         first, second : variants (as in `rows`) of each correlated pair, first < second,
             second among the new ones; ordered by second, then first.
         """
+        n = self.genotypes.n_samples
         x = self.genotypes.decode_rows(rows, CENTRED, np.float32)
-        square = self.genotypes.decode_rows(rows, CALLED_HOMOZYGOUS, np.float32)
-        gone = self.genotypes.decode_rows(rows, MISSING, np.float32)
-        new = [
-            x,
-            x.sum(axis=1, dtype=np.float64),
-            square.sum(axis=1, dtype=np.float64),
-            sparse.csr_matrix(gone),
-            gone.sum(axis=1, dtype=np.float64),
-        ]
+        total, square, missing = self._sums(rows)
+        gone = sparse.csr_matrix((len(rows), n), dtype=np.float32)
+        if missing.any():
+            row, person = np.nonzero(self.genotypes.decode_rows(rows, MISSING, np.bool_))
+            ones = np.ones(len(row), np.float32)
+            gone = sparse.csr_matrix((ones, (row, person)), shape=(len(rows), n))
+        new = [x, total, square, gone, missing]
         if len(self.rows):
-            stack = [np.concatenate([a, b]) for a, b in zip(self._parts[:3], new[:3], strict=True)]
-            both = sparse.vstack([self._parts[3], new[3]], format="csr")
-            held = [*stack, both, np.concatenate([self._parts[4], new[4]])]
+            held = [
+                sparse.vstack([a, b], format="csr")
+                if sparse.issparse(a)
+                else np.concatenate([a, b])
+                for a, b in zip(self._parts, new, strict=True)
+            ]
         else:
             held = new
         self.rows, self._parts = np.concatenate([self.rows, rows]), held
 
         product = (held[0] @ x.T).astype(np.float64)  # (held, new)
-        n = self.genotypes.n_samples
         sums, sums_new = held[1][:, None], new[1][None, :]
         squares, squares_new = held[2][:, None], new[2][None, :]
         called = np.float64(n)
@@ -86,13 +88,22 @@ class Correlations:
             sums = sums - (lacks_new @ held[0].T).T
             sums_new = sums_new - lacks @ x.T
             squares = squares - (lacks_new @ (held[0] ** 2).T).T
-            squares_new = squares_new - lacks @ square.T
+            squares_new = squares_new - lacks @ (x**2).T
         covariance = product * called - sums * sums_new
         spread = (squares * called - sums**2) * (squares_new * called - sums_new**2)
         close = covariance**2 > self.r2 * spread
         close &= self.rows[:, None] < rows[None, :]
         second, first = np.nonzero(close.T)
         return self.rows[first], rows[second]
+
+    def _sums(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Per variant (rows,) float64: sum, sum of squares and missing genotypes."""
+        packed = self.genotypes.packed(0, self.genotypes.n_variants)[rows]
+        unused = -self.genotypes.n_samples % 4  # they read as two copies: 1, 1 and 0
+        return [
+            table[packed].sum(axis=1, dtype=np.int64) - float(unused * (k < 2))
+            for k, table in enumerate(SUMS)
+        ]
 
 
 def prune(
