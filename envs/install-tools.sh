@@ -48,6 +48,7 @@ finish() { # what was asked for: --tests, or nothing
 if [ "${1:-}" = "--tests" ]; then
     need plink2 plink2
     need plink1.9 plink1.9
+    need snpEff snpeff
     have_gatk || need mvn maven
 else
     need bwa bwa

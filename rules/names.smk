@@ -7,13 +7,10 @@ try:
     from genopheno import settings as settings_model
     from genopheno.clinical.declaration import trait_names
     from genopheno.problems import StageError
-    from genopheno.project import CACHE
+    from genopheno.project import CACHE, copies_depend_on_sex
     from genopheno.reads.aligners import FAST, index_files
     from genopheno.submission.alignments import is_aligned
-    from genopheno.submission.reference import contigs
     from genopheno.submission.sheet import read_sheet
-    from genopheno.variants.ploidy import sexes_differ
-    from genopheno.fasta import contig_lengths
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}. Install the package beside Snakemake: pip install .")
 
@@ -91,23 +88,29 @@ def one_of(samples):
     return "|".join(map(re.escape, samples)) or "(?!)"
 
 
+def database_options(database):
+    """Options of 'genopheno database' from the configuration of one."""
+    options = [f"--field={field}" for field in database.fields]
+    given = {
+        "match": database.match,
+        "combine": database.combine,
+        "source": database.source,
+        "release": database.version,
+    }
+    options += [f"--{name}={value}" for name, value in given.items() if value]
+    return [*options, "--rsid" if database.rsid else "--no-rsid"]
+
+
 @cache
 def sexes_that_matter():
-    """Sex of each sample with reads; none where every sex has the same copies of all contigs.
-
-    It must be known before the first job runs, or the first and the second run would differ:
-    until the reference is prepared, the FASTA is read for it where it has no index.
-    """
-    fasta, prepared = SETTINGS.reference.fasta, Path(f"{GENOME}.fai")
-    indexes = [fai for fai in (prepared, Path(f"{fasta}.fai")) if fai.is_file()]
-    if fasta.is_file():
-        indexes = [fai for fai in indexes if fai.stat().st_mtime >= fasta.stat().st_mtime]
-    try:
-        lengths = contig_lengths(indexes[0]) if indexes else contigs(fasta)
-        given = SETTINGS.reference.sex_chromosomes
-        matter = sexes_differ(lengths, SETTINGS.reference.build, given and given.model_dump())
-    except StageError:
-        matter = True  # a fault that its own step reports
+    """Sex of each sample with reads; none where every sex has the same copies of all contigs."""
+    given = SETTINGS.reference.sex_chromosomes
+    matter = copies_depend_on_sex(
+        SETTINGS.reference.fasta,
+        Path(f"{GENOME}.fai"),
+        SETTINGS.reference.build,
+        given and given.model_dump(),
+    )
     return {sample: SEX_OF[sample] for sample in CRAM_SAMPLES} if matter else {}
 
 

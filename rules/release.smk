@@ -1,4 +1,4 @@
-# What researchers download, what everybody looks at, and where a later run starts.
+# What everybody looks at, and where a later run starts.
 
 # Under the strategy gvcf every sample has a permanent one, unless only its calls were given.
 KEPT_GVCFS = (
@@ -7,41 +7,6 @@ KEPT_GVCFS = (
     else []
 )
 SHEETS = ["calls"] + ["alignments"] * bool(CRAM_SAMPLES) + ["gvcfs"] * bool(KEPT_GVCFS)
-
-
-rule matrices:
-    input:
-        vcf="results/annotated/cohort.vcf.gz",
-        index="results/annotated/cohort.vcf.gz.tbi",
-        sites="results/annotated/sites.parquet",
-        samples="results/cohort/samples.parquet",
-        variants="results/cohort/variants.parquet",
-        phenotypes="results/phenotypes/phenotypes.parquet",
-    output:
-        vcf=ensure("results/matrices/annotated.vcf.gz", non_empty=True),
-        index="results/matrices/annotated.vcf.gz.tbi",
-        sites="results/matrices/sites.parquet",
-        genotypes="results/matrices/genotypes.parquet",
-        samples="results/matrices/samples.parquet",
-        phenotypes="results/matrices/phenotypes.parquet",
-        dictionary="results/matrices/dictionary.tsv",
-        report="results/matrices/matrices.json",
-    log:
-        "results/logs/matrices.log",
-    benchmark:
-        "results/benchmarks/matrices.tsv"
-    conda:
-        "../envs/variants.yaml"
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
-    params:
-        min_genotype_quality=SETTINGS.variant_qc.min_genotype_quality,
-    shell:
-        "genopheno matrices --vcf {input.vcf} --sites {input.sites} --samples {input.samples}"
-        " --variants {input.variants} --phenotypes {input.phenotypes}"
-        " --min-genotype-quality {params.min_genotype_quality}"
-        " --out-dir results/matrices > {log} 2>&1"
 
 
 rule multiqc:
@@ -81,6 +46,7 @@ rule report:
         scan="results/association/scan.json",
         summaries="results/summaries/summaries.json",
         matrices="results/matrices/dictionary.tsv",
+        formats=MATRIX_FILES,
         controls=expand("results/truth/{sample}.json", sample=CONTROLS),
     output:
         report=ensure("results/report/report.html", non_empty=True),

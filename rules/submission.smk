@@ -132,12 +132,12 @@ rule ploidy:
 
 rule database:
     input:
-        vcf=lambda wildcards: SETTINGS.databases[wildcards.database].file,
+        file=lambda wildcards: SETTINGS.databases[wildcards.database].file,
         fasta=GENOME,
         fai=f"{GENOME}.fai",
     output:
-        vcf="results/reference/databases/{database}.vcf.gz",
-        index="results/reference/databases/{database}.vcf.gz.tbi",
+        table=ensure("results/reference/databases/{database}.tsv.gz", non_empty=True),
+        index="results/reference/databases/{database}.tsv.gz.tbi",
     log:
         "results/logs/database/{database}.log",
     benchmark:
@@ -145,15 +145,10 @@ rule database:
     conda:
         "../envs/variants.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        fields=lambda wildcards: " ".join(
-            f"--field {field}" for field in SETTINGS.databases[wildcards.database].fields
-        ),
-        rsid=lambda wildcards: (
-            "--rsid" if SETTINGS.databases[wildcards.database].rsid else "--no-rsid"
-        ),
+        options=lambda wildcards: database_options(SETTINGS.databases[wildcards.database]),
     shell:
-        "genopheno database {wildcards.database} --vcf {input.vcf:q} --reference {input.fasta}"
-        " {params.fields} {params.rsid} --output {output.vcf} > {log} 2>&1"
+        "genopheno database {wildcards.database} --file {input.file:q} --reference {input.fasta}"
+        " {params.options:q} --output {output.table} > {log} 2>&1"

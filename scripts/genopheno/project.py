@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genopheno.problems import Problem, StageError, fail
 
@@ -82,6 +82,37 @@ def kept(unit: Unit) -> bool:
     return any(Path("results", name).exists() for name in made)
 
 
+def copies_depend_on_sex(
+    fasta: Path, prepared_fai: Path, build: str, sex_chromosomes: Mapping[str, Any] | None
+) -> bool:
+    """Tell whether women and men have different copies of a contig of the reference.
+
+    It must be known before the first job runs, or the first and the second run would differ:
+    until the reference is prepared, the FASTA is read for it where it has no index.
+
+    Parameters
+    ----------
+    fasta : as handed in. prepared_fai : index of the prepared one, which may be absent.
+    build, sex_chromosomes : as in the configuration.
+
+    Returns
+    -------
+    True also where the reference is faulty, which its own step reports.
+    """
+    from genopheno.fasta import contig_lengths
+    from genopheno.submission.reference import contigs
+    from genopheno.variants.ploidy import sexes_differ
+
+    indexes = [fai for fai in (prepared_fai, Path(f"{fasta}.fai")) if fai.is_file()]
+    if fasta.is_file():
+        indexes = [fai for fai in indexes if fai.stat().st_mtime >= fasta.stat().st_mtime]
+    try:
+        lengths = contig_lengths(indexes[0]) if indexes else contigs(fasta)
+        return sexes_differ(lengths, build, sex_chromosomes)
+    except StageError:
+        return True
+
+
 def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[Problem]:
     """Check all that was handed in and return every problem; the working folder is the project.
 
@@ -111,6 +142,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
             progress=progress,
             realign=getattr(values.reads, "realign", False),
             kept=kept,
+            database_fields={name: database.fields for name, database in values.databases.items()},
         )
     people = sheet.people(received.units) if received.units else None
     rows: dict[str, int] = {}

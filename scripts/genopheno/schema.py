@@ -27,12 +27,17 @@ COMMENTED = {
 #   clinvar:
 #     file: databases/clinvar.vcf.gz
 #     fields: [CLNSIG, CLNREVSTAT]   # INFO fields to take, allele by allele
+#     source: ClinVar
+#     version: "2024-06-03"
 #   gnomad:
 #     file: databases/gnomad.vcf.gz
 #     fields: [AF, AF_eas]
 #   dbsnp:
 #     file: databases/dbsnp.vcf.gz
 #     rsid: true                     # take the ID column as rsid
+#   cadd:
+#     file: databases/cadd.tsv.gz      # a table with a header, or a BED
+#     fields: [PHRED]
 """,
     "truth_sets": """\
 # truth_sets:
@@ -158,19 +163,21 @@ def config_markdown() -> str:
 
 def columns_markdown() -> str:
     """Every published table and column, for the documentation."""
-    from genopheno.fields import FAMILIES, TABLES
+    from genopheno.fields import DESCRIPTIONS, FAMILIES, TABLES
 
     lines = [
         "# Columns",
         "",
         "Printed from the registry (`genopheno.fields`). Missing is null in Parquet, `NA` in",
-        "summary statistics, empty elsewhere. Tier `controlled`: one row or value per person.",
+        "summary statistics, empty elsewhere. Tier `controlled`: one row or value per person, or",
+        "per few. Names with `{}` stand for columns that depend on the configuration or the data.",
+        "Every Parquet file carries what is said here in the metadata of its schema.",
     ]
     for table, columns in TABLES.items():
-        lines += ["", f"## {table}", "", "| column | type | unit | tier | meaning |"]
-        lines += ["|---|---|---|---|---|"]
+        lines += ["", f"## {table}", "", f"{DESCRIPTIONS[table]}.", ""]
+        lines += ["| column | type | unit | tier | meaning | source |", "|---|---|---|---|---|---|"]
         lines += [
-            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {f.description} |"
+            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {f.description} | {f.source} |"
             for f in (*columns, *FAMILIES.get(table, ()))
         ]
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from genopheno.assays import ASSAYS, Assay
 from genopheno.problems import Problem, StageError
@@ -22,6 +22,8 @@ class Section(BaseModel):
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+# YAML reads 4.1 as a number and 2024-06-03 as a date.
+Text = Annotated[str, BeforeValidator(str)]
 
 
 class SexChromosomes(Section):
@@ -52,26 +54,47 @@ class Reference(Section):
 
 class Database(Section):
     file: Path
-    """VCF, BED or table (TSV with a header; plain or gzip); contig names as in the reference."""
+    """VCF, BED or table (TSV with a header), plain or gzip; contigs with or without 'chr'."""
     fields: list[str] = []
-    """INFO fields of a VCF, or columns of a BED or table, to take."""
+    """INFO fields of a VCF, or columns of a BED or table, to take; none: only whether it is found.
+    BED: names of its header or name, score, strand; else its columns from the fourth, in order."""
     match: Literal["allele", "region"] | None = None
-    """allele: the same allele after left alignment. region: the place of the variant lies in that
-    of the record. null: region for BED and tables without alleles, else allele."""
+    """allele: the same allele after left alignment. region: the bases of REF overlap the place of
+    the record. null: region for BED and tables without alleles, else allele."""
+    combine: Literal["max", "min", "mean"] = "max"
+    """Which number is taken where several regions overlap a variant; texts are all kept."""
     rsid: bool = False
     """Take the ID column as the identifier of the variant (dbSNP)."""
     source: str = ""
     """Who publishes it; stands in the data dictionary."""
-    version: str = ""
+    version: Text = ""
     """Its release; stands in the data dictionary."""
     min_fraction: Fraction | None = 0
-    """Fraction of the alleles that must be found in it, or the run stops. 0: at least one of
-    them; null: none has to be."""
+    """Fraction of the called alleles that must be found in it, or the run stops. 0: at least one
+    of them; null: none has to be."""
+
+
+class Vep(Section):
+    """Ensembl VEP; the command has not been run by us."""
+
+    cache: Path | None = None
+    """Folder of the offline cache, as VEP's INSTALL.pl fetches it."""
+    species: str = "homo_sapiens"
+    """Species of the cache."""
+    assembly: str | None = None
+    """Assembly of the cache; null: reference.build."""
+    cache_version: Positive | None = None
+    """Release of the cache; null: that of VEP."""
+    container: str | None = None
+    """Image that holds VEP, run by Apptainer; null: VEP on PATH or by conda."""
 
 
 class Annotation(Section):
     engine: Literal["csq", "snpeff", "vep"] = "csq"
-    """Who predicts consequences: bcftools csq; SnpEff; Ensembl VEP (container or conda)."""
+    """Who predicts consequences: csq, bcftools csq; snpeff, SnpEff with a database built from
+    reference.fasta and reference.genes; vep, Ensembl VEP with its cache (not run by us)."""
+    vep: Vep = Vep()
+    """How Ensembl VEP is started."""
 
 
 class Matrices(Section):

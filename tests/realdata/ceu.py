@@ -29,6 +29,8 @@ structure:
 association:
   components: 0
   relatives: keep   # 300 kb are too few to tell relatives
+matrices:
+  formats: []       # the demo makes them
 """
 PHENOTYPES = """
 participant: participant

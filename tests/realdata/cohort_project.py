@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,8 @@ def make(folder: Path, vcf: Path, sex: dict[str, str], group: dict[str, str]) ->
             sites[name] = None
     sites["gene_symbol"] = "GENE" + (sites["position"] // 100_000).astype(str)
     sites["consequence"], sites["impact"] = "intron_variant", "MODIFIER"
-    sites["database_fields"] = '{"clinvar": {"CLNSIG": "Be\\tn\\"ign"}}'
+    sites["clinvar_found"], sites["clinvar_CLNSIG"] = True, 'Be\tn"ign'
+    sites["gnomad_AC"] = sites["position"].where(sites["position"] % 2 == 0).astype("Int64")
     names = ["sites_parquet", "verdicts_parquet", "units_tsv", "phenotypes_parquet", "traits_json"]
     paths = {name: folder / name.replace("_", ".") for name in names} | {"vcf": vcf}
     project = Project(paths, units, verdicts, phenotypes, sites)
@@ -89,8 +90,17 @@ def make(folder: Path, vcf: Path, sex: dict[str, str], group: dict[str, str]) ->
     return project
 
 
+def write_sites(path: Path, sites: pd.DataFrame) -> None:
+    """The table of sites, with the columns of two databases."""
+    there = fields.member("sites", "{database}_found", database="clinvar")
+    text = fields.member("sites", "{database}_{field}", database="clinvar", field="CLNSIG")
+    count = fields.member("sites", "{database}_{field}", database="gnomad", field="AC")
+    extra = [there, text, replace(count, type="int32")]
+    fields.write(path, sites, "sites", extra=extra)
+
+
 def write(project: Project) -> None:
-    fields.write(project.paths["sites_parquet"], project.sites, "sites")
+    write_sites(project.paths["sites_parquet"], project.sites)
     fields.write(project.paths["verdicts_parquet"], project.verdicts, "sample_qc")
     project.units.to_csv(project.paths["units_tsv"], sep="\t", index=False)
     project.phenotypes.to_parquet(project.paths["phenotypes_parquet"])

@@ -248,7 +248,7 @@ def test_sites_of_another_contig_are_told(hundred: Joined, tmp_path: Path) -> No
     project = hundred.project
     lost = project.sites.iloc[1:]
     path = tmp_path / "sites.parquet"
-    fields.write(path, lost, "sites")
+    cohort_project.write_sites(path, lost)
     paths = project.paths | {"sites_parquet": path}
     with pytest.raises(StageError, match="345; 1 records have no site"):
         join(**paths, out_dir=tmp_path / "out", threads=2, memory_mb=3500)

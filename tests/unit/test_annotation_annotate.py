@@ -1,13 +1,12 @@
 """Annotation of a handful of variants whose consequences can be read off the codon table."""
 
 import json
+import subprocess
 
 import pytest
 
-from genopheno import fields
-from genopheno.annotation.annotate import annotate
-from genopheno.annotation.databases import prepare
-from genopheno.problems import StageError
+from genopheno.annotation.annotate import EngineOptions
+from tests.unit.annotating import consequences, database, name_of, run
 from tests.unit.small_genome import (
     MINUS,
     PLUS,
@@ -24,59 +23,24 @@ from tests.unit.small_genome import (
 CHANGES = [
     (2, "T", "A", "5_prime_UTR_variant", "MODIFIER", None),
     (10, "A", "G", "start_lost", "HIGH", None),
-    (14, "C", "T", "missense_variant", "MODERATE", "2A>2V"),
-    (15, "T", "C", "synonymous_variant", "LOW", "2A"),
-    (16, "G", "T", "stop_gained", "HIGH", "3E>3*"),
+    (14, "C", "T", "missense_variant", "MODERATE", "p.Ala2Val"),
+    (15, "T", "C", "synonymous_variant", "LOW", "p.Ala2="),
+    (16, "G", "T", "stop_gained", "HIGH", "p.Glu3Ter"),
     (19, "G", "C", "splice_donor_variant", "HIGH", None),
     (25, "C", "A", "splice_region_variant", "LOW", None),
     (34, "C", "A", "intron_variant", "MODIFIER", None),
     (48, "G", "A", "splice_acceptor_variant", "HIGH", None),
-    (54, "G", "A", "stop_gained", "HIGH", "5W>5*"),
-    (56, "T", "C", "missense_variant", "MODERATE", "6L>6P"),
+    (54, "G", "A", "stop_gained", "HIGH", "p.Trp5Ter"),
+    (56, "T", "C", "missense_variant", "MODERATE", "p.Leu6Pro"),
     (58, "T", "C", "stop_lost", "HIGH", None),
     (60, "A", "G", "stop_retained_variant", "LOW", None),
     (65, "T", "A", "3_prime_UTR_variant", "MODIFIER", None),
 ]
-AF = '##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency">\n'
 
 
 @pytest.fixture
 def genome(tmp_path):
     return write_genome(tmp_path)
-
-
-def run(tmp_path, genome, rows, *, databases=None, samples=(), info="", **more):
-    calls = write_vcf(
-        tmp_path / "calls.bcf",
-        sorted(rows, key=lambda row: row[:2]),
-        samples=samples,
-        info=info,
-    )
-    out = tmp_path / "out" / "cohort.vcf.gz"
-    report = annotate(
-        calls,
-        reference=genome.fasta,
-        genes_gff3=genome.gff3,
-        databases=databases or {},
-        out_vcf=out,
-        sites_parquet=tmp_path / "out" / "sites.parquet",
-        report_json=tmp_path / "out" / "annotation.json",
-        **more,
-    )
-    assert report == json.loads((tmp_path / "out" / "annotation.json").read_text())
-    return out, fields.read(tmp_path / "out" / "sites.parquet").set_index("variant_id"), report
-
-
-def database(tmp_path, genome, name, rows, **more):
-    source = write_vcf(tmp_path / f"{name}.vcf", rows, info=AF)
-    out = tmp_path / "databases" / f"{name}.vcf.gz"
-    options = {"fields": ["AF"], **more}
-    prepare(name, source, reference=genome.fasta, out_vcf=out, **options)
-    return out
-
-
-def name_of(row):
-    return ":".join(map(str, row[:4]))
 
 
 @pytest.mark.parametrize("place", [plus, minus])
@@ -94,10 +58,10 @@ def test_consequences_on_either_strand(tmp_path, genome, place):
     gene, transcript = ("GP", "TP") if place is plus else ("GM", "TM")
     assert set(sites["gene_id"]) == {gene}
     assert set(sites["gene_symbol"]) == {f"{gene}-NAME"}
-    # bcftools csq names no transcript for an intron; the gene is found by name and place.
-    intronic = sites["consequence"] == "intron_variant"
-    assert set(sites.loc[~intronic, "transcript_id"]) == {transcript}
-    assert sites.loc[intronic, "transcript_id"].isna().all()
+    # bcftools csq names no transcript for an intron; it is found by gene and place.
+    assert set(sites["transcript_id"]) == {transcript}
+    assert set(sites["biotype"]) == {"protein_coding"}
+    assert not sites["canonical"].any() and not sites["mane_select"].any()
     assert report["records_in"] == report["records_out"] == len(CHANGES)
     assert report["consequences"]["missense_variant"] == 2
     assert sum(report["impacts"].values()) == len(CHANGES)
@@ -105,7 +69,7 @@ def test_consequences_on_either_strand(tmp_path, genome, place):
 
 @pytest.mark.parametrize("place", [plus, minus])
 def test_indels_in_the_coding_sequence(tmp_path, genome, place):
-    frame = place(53, "GGC", "GC") if place is minus else place(52, "TG", "T")
+    frame = place(54, "GC", "C") if place is minus else place(52, "TG", "T")
     inframe = place(51, "ATGG", "A") if place is plus else place(52, "TGGC", "C")
     _, sites, _ = run(tmp_path, genome, [frame, inframe])
     assert sites.loc[name_of(frame), "consequence"] == "frameshift_variant"
@@ -120,19 +84,22 @@ def test_outside_every_transcript_there_is_none(tmp_path, genome):
 
 def test_records_and_genotypes_pass_through_untouched(tmp_path, genome):
     rows = [
-        (*plus(14, "C", "T"), ".", "DP=7;BCSQ=stale", "GT", "0/1", "./."),
+        (*plus(14, "C", "T"), ".", "DP=7;BCSQ=stale;CSQ=3;GENE_ID=4", "GT", "0/1", "./."),
         (*plus(14, "C", "A"), "own", "DP=8", "GT", "1|1", "0/0"),
         ("1", 5, "C", "A", ".", "DP=9", "GT", "0/1", "1"),
     ]
     info = (
         '##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">\n'
         '##INFO=<ID=BCSQ,Number=.,Type=String,Description="Of an earlier run">\n'
+        # By another tool, of another Number and Type.
+        '##INFO=<ID=CSQ,Number=1,Type=Integer,Description="Of another tool">\n'
+        '##INFO=<ID=GENE_ID,Number=2,Type=Float,Description="Of another tool">\n'
     )
     out, sites, _ = run(tmp_path, genome, rows, samples=("a", "b"), info=info)
     form = "%CHROM %POS %ID %REF %ALT %QUAL %FILTER %INFO/DP[ %GT]\n"
     assert query(out, form) == query(tmp_path / "calls.bcf", form)
-    assert query(out, "%INFO/BCSQ\n")[0] == "."
-    assert "stale" not in "".join(query(out, "%INFO\n"))
+    assert "BCSQ" not in "".join(query(out, "%INFO\n"))
+    assert query(out, "%INFO/GENE_ID\n") == [".", "GP", "GP"]
     assert out.with_name("cohort.vcf.gz.tbi").is_file()
     assert dict(sites["rsid"].dropna()) == {name_of(plus(14, "C", "A")): "own"}
     assert set(sites["filters"]) == {"PASS"}
@@ -165,17 +132,14 @@ def test_databases_are_matched_by_exact_alleles(tmp_path, genome):
         genome,
         rows,
         databases={"freq": frequencies, "names": names, "nothing": nothing},
+        min_fractions={"freq": 0.6, "nothing": None},
     )
-    found = {k: json.loads(v) if v else None for k, v in sites["database_fields"].items()}
-    assert found == {
-        "2:1:AA:A": {"freq": {"AF": 0.3}},
-        "2:7:C:A": {"names": {}},
-        "2:7:C:T": {"freq": {"AF": 0.2}, "names": {}},
-        "2:8:G:T": None,
-        "2:9:TCA:T": {"freq": {}},
-    }
+    assert list(sites["freq_found"]) == [True, False, True, False, True]
+    assert list(sites["freq_AF"].fillna(-1)) == pytest.approx([0.3, -1, 0.2, -1, -1])
+    assert list(sites["names_found"]) == [False, True, True, False, False]
+    assert not sites["nothing_found"].any() and sites["nothing_AF"].isna().all()
     assert dict(sites["rsid"].dropna()) == {"2:7:C:A": "rs1", "2:7:C:T": "rs1"}
-    assert query(out, "%ID %INFO/freq_AF %INFO/freq_present\n") == [
+    assert query(out, "%ID %INFO/freq_AF %INFO/freq_found\n") == [
         ". 0.3 1",
         "rs1 . .",
         "rs1 0.2 1",
@@ -199,37 +163,57 @@ def test_the_order_of_the_calls_stays_where_databases_know_some_alleles(tmp_path
     out, sites, _ = run(tmp_path, genome, rows, databases={"known": known, "few": few})
     assert list(sites.index) == [name_of(row) for row in rows]
     assert query(out, "%CHROM:%POS:%REF:%ALT\n") == [name_of(row) for row in rows]
-    assert list(sites["database_fields"].notna()) == [False, True, False, True, False, True, True]
-
-
-def test_transcripts_that_break_gff3_are_counted_and_the_others_used(tmp_path):
-    broken = gff3_lines("GX", "TX", MINUS, "-")
-    last_cds = max(i for i, line in enumerate(broken) if "\tCDS\t" in line)
-    broken[last_cds] = broken[last_cds].replace("\t0\tParent", "\t1\tParent")
-    odd = [line.replace("biotype=protein_coding", "biotype=TEC") for line in broken]
-    odd = [line.replace("GX", "GY").replace("TX", "TY") for line in odd]
-    lines = gff3_lines("GP", "TP", PLUS, "+") + broken + odd
-    genome = write_genome(tmp_path, lines=lines)
-    _, sites, report = run(tmp_path, genome, [plus(14, "C", "T"), minus(14, "C", "T")])
-    assert sites.loc[name_of(plus(14, "C", "T")), "consequence"] == "missense_variant"
-    assert report["genes"]["left_out"]["n"] == 1
-    assert "TX" in report["genes"]["left_out"]["reasons"][0]
-    assert report["genes"]["ignored_lines_by_biotype"].keys() == {"TEC"}
+    found = sites["known_found"] | sites["few_found"]
+    assert list(found) == [False, True, False, True, False, True, True]
 
 
 def test_every_transcript_of_a_crowded_place_is_named(tmp_path):
     lines = [line for i in range(80) for line in gff3_lines(f"G{i}", f"T{i}", PLUS, "+")]
-    _, sites, _ = run(tmp_path, write_genome(tmp_path, lines=lines), [plus(14, "C", "T")])
-    entries = sites["all_consequences"].iloc[0].split(",")
-    assert {entry.split("|")[2] for entry in entries} == {f"T{i}" for i in range(80)}
+    genome = write_genome(tmp_path, lines=lines)
+    out, _, report = run(tmp_path, genome, [plus(14, "C", "T"), plus(34, "C", "A")])
+    table = consequences(out)
+    assert report["consequence_rows"] == len(table) == 160
+    assert set(table["transcript_id"]) == {f"T{i}" for i in range(80)}
+    assert table["most_severe"].sum() == 2
+    assert table["most_severe_of_gene"].all()  # overlapping genes: each has its own
 
 
-def test_the_canonical_transcript_is_preferred(tmp_path):
-    lines = gff3_lines("G1", "T1", PLUS, "+") + gff3_lines(
-        "G2", "T2", PLUS, "+", extra=";tag=basic,Ensembl_canonical"
-    )
-    _, sites, _ = run(tmp_path, write_genome(tmp_path, lines=lines), [plus(14, "C", "T")])
-    assert sites["transcript_id"].iloc[0] == "T2"
+def test_canonical_and_mane_transcripts_are_preferred(tmp_path):
+    lines = gff3_lines("G1", "T1", PLUS, "+")
+    for number, tags in ((2, "basic,Ensembl_canonical"), (3, "MANE_Select,Ensembl_canonical")):
+        lines += gff3_lines(f"G{number}", f"T{number}", PLUS, "+", extra=f";tag={tags}")
+    genome = write_genome(tmp_path, lines=lines)
+    out, sites, _ = run(tmp_path, genome, [plus(14, "C", "T")])
+    assert list(sites[["transcript_id", "canonical", "mane_select"]].iloc[0]) == ["T3", True, True]
+    table = consequences(out).set_index("transcript_id")
+    assert list(table["canonical"]) == [False, True, True]
+    assert list(table["most_severe"]) == [False, False, True]
+    assert query(out, "%INFO/CANONICAL %INFO/MANE_SELECT\n") == ["1 1"]
+
+
+def test_non_coding_transcripts_are_hit_in_exons_or_introns(tmp_path):
+    lines = gff3_lines("GN", "TN", PLUS, "+")
+    lines = [line for line in lines if "\tCDS\t" not in line and "UTR" not in line]
+    lines = [line.replace("protein_coding", "lincRNA") for line in lines]
+    genome = write_genome(tmp_path, lines=lines + gff3_lines("GM", "TM", MINUS, "-"))
+    exon, intron = plus(14, "C", "T"), plus(34, "C", "A")
+    out, sites, _ = run(tmp_path, genome, [exon, intron])
+    assert list(sites["consequence"]) == ["non_coding_transcript_exon_variant", "intron_variant"]
+    assert set(sites["transcript_id"]) == {"TN"} and set(sites["biotype"]) == {"lincRNA"}
+    assert sites["coding_change"].iloc[0].startswith("n.")
+    assert consequences(out)["terms"].iloc[1] == "intron_variant&non_coding_transcript_variant"
+
+
+def test_csq_is_in_the_layout_that_tools_for_vep_read(tmp_path, genome):
+    rows = [plus(14, "C", "T"), plus(52, "TGGC", "T"), ("1", 5, "C", "A")]
+    out, _, _ = run(tmp_path, genome, rows)
+    form = "%POS %Allele %Consequence %SYMBOL %Gene %Feature %HGVSc %HGVSp %PICK"
+    split = ["bcftools", "+split-vep", "-f", form + "\\n", "-d", out]
+    said = subprocess.run(split, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert said == [
+        "35 T missense_variant GP-NAME GP TP c.5C>T p.Ala2Val 1",
+        "73 - inframe_deletion GP-NAME GP TP c.14_16del p.Trp5_Leu6delinsPhe 1",
+    ]
 
 
 def test_unphased_neighbours_are_not_joined_and_phased_ones_are(tmp_path, genome):
@@ -239,46 +223,31 @@ def test_unphased_neighbours_are_not_joined_and_phased_ones_are(tmp_path, genome
     _, alone, report = run(tmp_path, genome, together, samples=("a",))
     assert report["mode"] == "allele by allele"
     assert list(alone["consequence"]) == ["missense_variant", "synonymous_variant"]
-    assert alone["protein_change"].iloc[0] == "2A>2D"
-    _, joined, report = run(tmp_path, genome, together, samples=("a",), phased=True)
+    phased = EngineOptions(phased=True)
+    _, joined, report = run(tmp_path, genome, together, samples=("a",), engine=phased)
     assert report["mode"] == "haplotype"
-    assert list(joined["protein_change"]) == ["2A>2E", "2A>2E"]
-    assert joined["all_consequences"].iloc[1].startswith("@")
+    assert list(joined["consequence"]) == ["missense_variant", "missense_variant"]
 
 
-def test_symbolic_and_star_alleles_stay_without_consequence(tmp_path, genome):
-    rows = [plus(14, "C", "<DEL>"), plus(15, "T", "*"), plus(14, "C", "T")]
-    _, sites, report = run(tmp_path, genome, rows)
-    assert report["records_out"] == 3
-    assert sites["consequence"].notna().sum() == 1
-
-
-def test_unsplit_calls_are_refused(tmp_path, genome):
-    with pytest.raises(StageError) as error:
-        run(tmp_path, genome, [plus(14, "C", "T,A")])
-    assert error.value.problems[0].code == "allele-not-split"
-    assert not (tmp_path / "out" / "cohort.vcf.gz").exists()
-    assert not (tmp_path / "out" / "sites.parquet").exists()
-
-
-def test_empty_calls_are_refused(tmp_path, genome):
-    with pytest.raises(StageError, match="records-none"):
-        run(tmp_path, genome, [])
-
-
-def test_genes_of_another_naming_are_refused(tmp_path):
-    genome = write_genome(tmp_path, lines=gff3_lines("G", "T", PLUS, "+", contig="chr1"))
-    with pytest.raises(StageError) as error:
-        run(tmp_path, genome, [plus(14, "C", "T")])
-    assert error.value.problems[0].code == "contigs-differ"
-    assert "chr1" in str(error.value)
-
-
-def test_genes_that_csq_cannot_use_are_refused(tmp_path):
-    lines = [
-        line.replace("ID=transcript:", "ID=rna-").replace("Parent=transcript:", "Parent=rna-")
-        for line in gff3_lines("G", "T", PLUS, "+")
-    ]
-    with pytest.raises(StageError) as error:
-        run(tmp_path, write_genome(tmp_path, lines=lines), [plus(14, "C", "T")])
-    assert error.value.problems[0].code in ("genes-unused", "tool-failed")
+def test_the_command_takes_floors_and_engines(tmp_path, genome, genopheno):
+    calls = write_vcf(tmp_path / "calls.bcf", [("2", 7, "C", "A"), ("2", 8, "G", "T")])
+    known = database(tmp_path, genome, "known", [("2", 7, "C", "A")])
+    words = ["annotate", "--calls", calls, "--reference", genome.fasta, "--genes", genome.gff3]
+    for option, name in (
+        ("--output", "o.vcf.gz"),
+        ("--sites", "sites.parquet"),
+        ("--consequences", "consequences.parquet"),
+        ("--report", "annotation.json"),
+    ):
+        words += [option, tmp_path / "out" / name]
+    words += ["--database", f"known={known}"]
+    low = genopheno(*words, "--min-fraction", "known=0.6", cwd=tmp_path, check=False)
+    assert low.returncode == 1 and "database-below-floor" in low.stdout
+    wrong = genopheno(*words, "--min-fraction", "known=most", cwd=tmp_path, check=False)
+    assert wrong.returncode == 2 and "neither a number nor none" in wrong.stdout
+    vep = ["--engine", "vep", "--vep", json.dumps({"cache": None, "container": "vep.sif"})]
+    absent = genopheno(*words, *vep, cwd=tmp_path, check=False)
+    assert absent.returncode == 1
+    assert "tool-missing" in absent.stdout or "vep-cache" in absent.stdout
+    genopheno(*words, "--min-fraction", "known=none", cwd=tmp_path)
+    assert (tmp_path / "out" / "o.vcf.gz.tbi").is_file()

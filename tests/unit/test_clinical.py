@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from genopheno import fields
 from genopheno.clinical.check import check
 from genopheno.clinical.declaration import read_declaration, trait_names
 from genopheno.clinical.participants import read_table
@@ -93,6 +94,12 @@ def test_traits_covariates_and_groups_are_typed(files, tmp_path):
     table = pq.read_table(first / "phenotypes.parquet")
     assert table.schema.field("ldl").metadata[b"unit"] == b"mmol/L"
     assert table["ldl"].null_count == 1
+    assert fields.check_tables(first) == []
+    told = {f.name: f for f in fields.fields_of(table.schema)}
+    assert told["t2d"].codes == ("0", "1") and told["sex"].codes == ("female", "male", "unknown")
+    assert told["t2d"].description.endswith("1 case, 0 control")
+    assert told["bmi"].description == "covariate bmi, numeric" and told["bmi"].unit == ""
+    assert told["centre"].description == "group by which the cohort is summarised"
     assert [str(t) for t in table.schema.types] == [*["string"] * 2, *["double"] * 4, "string"]
     assert [t["name"] for t in json.loads((first / "traits.json").read_text())["traits"]] == [
         "ldl",

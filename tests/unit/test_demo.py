@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pysam
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from cyvcf2 import VCF
 from genopheno import settings
 from genopheno.demo.compare import all_found, compare, true_dosages
 from genopheno.demo.project import Planted, simulate
+from genopheno.demo.scores import agreement
 from genopheno.files import read_json
 from genopheno.problems import StageError
 from genopheno.tools import run
@@ -127,6 +129,51 @@ def test_every_allele_agrees_with_the_reference_and_is_left_aligned(
     assert len(meanings) > 1
 
 
+def test_bcftools_takes_the_scores_that_are_expected(
+    small: tuple[Path, Planted], tmp_path: Path
+) -> None:
+    folder, _ = small
+    vcf = folder / "truth/genotypes.vcf.gz"
+    header = tmp_path / "header.txt"
+    header.write_text(
+        '##INFO=<ID=D,Number=1,Type=Float,Description="d">\n'
+        '##INFO=<ID=C,Number=1,Type=Float,Description="c">\n'
+    )
+    table = shutil.copy(folder / "databases/damage.tsv.gz", tmp_path / "damage.tsv.gz")
+    regions = shutil.copy(folder / "databases/conserved.bed.gz", tmp_path / "conserved.bed.gz")
+    run(["tabix", "-s1", "-b2", "-e2", table])
+    run(["tabix", "-p", "bed", regions])
+    shown = run(
+        [
+            "bcftools",
+            "annotate",
+            "-h",
+            header,
+            "-a",
+            table,
+            "-c",
+            "CHROM,POS,REF,ALT,D",
+            "-Ou",
+            vcf,
+        ],
+        ["bcftools", "annotate", "-h", header, "-a", regions, "-c", "CHROM,FROM,TO,-,C"],
+        ["bcftools", "query", "-f", "%CHROM\t%POS\t%REF\t%ALT\t%D\t%C\n"],
+    )
+    rows = [line.split("\t") for line in shown.splitlines()]
+    sites = pd.DataFrame(rows, columns=["contig", "position", "reference", "alternate", "d", "c"])
+    sites["variant_id"] = sites[["contig", "position", "reference", "alternate"]].agg(":".join, 1)
+    sites["position"] = sites["position"].astype(int)
+    sites["damage_score"], sites["conserved_score"] = (
+        pd.to_numeric(sites[name], errors="coerce") for name in "dc"
+    )
+    told = agreement(folder / "databases", sites)
+    assert told["n"] == told["found"] > 20 and told["invented"] == 0
+    assert sites["damage_score"].notna().sum() > 5
+    moved = sites.assign(damage_score=sites["damage_score"].shift(1))
+    told = agreement(folder / "databases", moved)
+    assert told["found"] < told["n"] and told["invented"] > 0
+
+
 def test_read_pairs_are_well_formed(small: tuple[Path, Planted]) -> None:
     folder, _ = small
     tails = 0
@@ -207,7 +254,8 @@ def test_the_bad_sample_is_shallow_and_foreign(small: tuple[Path, Planted], tmp_
 
 def test_before_a_run_nothing_is_found(small: tuple[Path, Planted], tmp_path: Path) -> None:
     rows = compare(small[0])
-    assert [row["kind"] for row in rows] == ["trait", "trait", "bad-sample", "relatives"]
+    kinds = ["trait", "trait", "bad-sample", "relatives", "scores"]
+    assert [row["kind"] for row in rows] == kinds
     assert all(row["planted"] and row["found"] and not row["ok"] for row in rows)
     assert not all_found(rows) and not all_found([])
     with pytest.raises(StageError, match="not-simulated"):

@@ -19,6 +19,7 @@ from genopheno.demo.compare import all_found, compare
 from genopheno.demo.people import MINIMUM, draw_people
 from genopheno.demo.project import _write_reference as write_reference
 from genopheno.demo.project import plan, usable_people
+from genopheno.demo.scores import expected, write_scores
 from genopheno.files import write_json
 from genopheno.tools import run
 
@@ -216,6 +217,14 @@ def test_compare_reads_what_a_run_writes(cohort: Cohort, folder: Path) -> None:
     )  # fmt: skip
     (results / "structure").mkdir()
     fields.write(results / "structure/kinship.parquet", kinship, "kinship")
+    write_scores(folder / "databases", cohort, np.random.default_rng(8))
+    sites = pd.DataFrame(
+        [(s.variant_id, s.contig, s.position, s.ref) for s in cohort.sites],
+        columns=["variant_id", "contig", "position", "reference"],
+    )
+    values = expected(folder / "databases", sites)
+    (results / "annotated").mkdir()
+    sites.assign(**values).to_parquet(results / "annotated/sites.parquet")
 
     rows = compare(folder)
     assert all_found(rows), rows
@@ -223,10 +232,11 @@ def test_compare_reads_what_a_run_writes(cohort: Cohort, folder: Path) -> None:
     assert rows[2]["found"].startswith("fail, left out of the association: mean_coverage")
     assert rows[3]["found"] == "8 of 8 pairs, kinship 0.25 to 0.25"
 
+    sites.to_parquet(results / "annotated/sites.parquet")
     fields.write(results / "structure/kinship.parquet", kinship.iloc[1:], "kinship")
     scan["neg_log10_p_value"] = [9.0, 3.0]
     fields.write(results / f"association/{cause.trait}.parquet", scan, "association")
     rows = compare(folder)
     lost = [row.get("trait", row["kind"]) for row in rows if not row["ok"]]
-    assert lost == [cause.trait, "relatives"]
+    assert lost == [cause.trait, "relatives", "scores"]
     assert [row["top_hit"] for row in rows if row.get("trait") == cause.trait] == [other.variant_id]

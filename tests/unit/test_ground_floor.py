@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
-from genopheno import fields, schema, settings, tools
+from genopheno import schema, settings, tools
 from genopheno.files import writing
 from genopheno.problems import Problem, Problems, StageError
 
@@ -65,25 +63,6 @@ def test_a_stage_s_log_holds_its_commands_and_what_they_said(monkeypatch, capsys
 
 def test_names_reach_tools_as_they_are(tmp_path: Path) -> None:
     assert tools.run(["printf", "%s", "a; touch $HOME 'x'"]) == "a; touch $HOME 'x'"
-
-
-@pytest.mark.parametrize("table", fields.TABLES)
-def test_every_declared_table_has_a_schema_with_meanings(table: str) -> None:
-    schema_ = fields.schema(table)
-    assert schema_.names == fields.names(table)
-    assert len(set(schema_.names)) == len(schema_.names)
-    for name in schema_.names:
-        assert schema_.field(name).metadata[b"description"]
-
-
-def test_a_table_with_an_undeclared_or_missing_column_is_refused(tmp_path: Path) -> None:
-    frame = pd.DataFrame({name: ["x"] for name in fields.names("units")})
-    fields.write(tmp_path / "units.parquet", frame, "units")
-    assert pq.read_schema(tmp_path / "units.parquet").names == fields.names("units")
-    with pytest.raises(ValueError, match="undeclared \\['extra'\\]"):
-        fields.write(tmp_path / "x.parquet", frame.assign(extra=1), "units")
-    with pytest.raises(ValueError, match="missing columns \\['lane'\\]"):
-        fields.write(tmp_path / "x.parquet", frame.drop(columns="lane"), "units")
 
 
 @pytest.mark.parametrize("name", schema.FILES)

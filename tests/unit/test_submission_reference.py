@@ -10,13 +10,14 @@ from pathlib import Path
 import pysam
 import pytest
 
+from genopheno.contig_names import other_spelling
 from genopheno.problems import StageError
-from genopheno.submission.contigs import Sequence, compare, other_spelling
+from genopheno.submission.contigs import Sequence, compare
+from genopheno.submission.databases import lacking, read_database
+from genopheno.submission.reading import READERS
 from genopheno.submission.reference import (
-    READERS,
     contigs,
     prepare,
-    read_database,
     read_fasta,
     read_genes,
 )
@@ -96,8 +97,12 @@ def test_faults_of_a_fasta(tmp_path, text, code):
         ("genes", "1\tx\tgene\tone\ttwo\t.\t+\t.\tID=gene:G\n", "gff3-record"),
         ("genes", "1\tx\tgene\t1\t9\t.\t+\t.\tID=G\n", "gff3-style"),
         ("genes", '1\tx\tCDS\t1\t9\t.\t+\t.\tgene_id "G"; transcript_id "T";\n', "gff3-style"),
-        ("database", "", "not-vcf"),
-        ("database", "chr1\t1\n", "not-vcf"),
+        ("database", "", "no-records"),
+        ("database", "chr1\t1\n", "database-form"),
+        ("database", "BCF\2\n", "not-vcf"),
+        ("database", "chrom\tpos\n1\t0\n", "database-record"),
+        ("database", "chrom\tstart\tend\n1\t5\t4\n", "database-record"),
+        ("database", "chrom\tpos\n", "no-records"),
         ("database", "##fileformat=VCFv4.2\n#CHROM\tPOS\n", "no-records"),
         ("database", "##fileformat=VCFv4.2\n#CHROM\tPOS\nnothing\n", "vcf-record"),
     ],
@@ -134,6 +139,31 @@ def test_contigs_of_a_database_are_those_of_its_records(tmp_path):
     assert found.records == 160_000
 
 
+BED = "track x\nchr1\t0\t5\tn\t7\nchr2\t4\t9\tn\t.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fields"),
+    [
+        ("d.bed", BED, ["name", "score"]),
+        ("d.bed.gz", "#chrom\tstart\tend\tgc\n" + BED, ["gc"]),
+        (
+            "d.tsv",
+            "## CADD\n#Chrom\tPos\tRef\tAlt\tPHRED\nchr1\t1\tA\tC\t3\nchr2\t2\tA\tC\t3\n",
+            ["PHRED"],
+        ),
+    ],
+)
+def test_bed_and_tables_as_databases(tmp_path, name, text, fields):
+    packed = gzip.compress(text.encode()) if name.endswith("gz") else text.encode()
+    found = read_database(write(tmp_path / name, packed))
+    assert (found.records, found.contigs, found.fields) == (2, {"chr1": 0, "chr2": 0}, fields)
+    assert list(lacking("db", found, fields)) == []
+    too_many = [*fields, "other"]
+    assert [p.code for p in lacking("db", found, too_many)] == ["database-field-missing"]
+    assert bool(list(lacking("db", found, ["other"]))) == (".bed" not in name)
+
+
 # --- names ---------------------------------------------------------------------------------
 
 
@@ -157,7 +187,11 @@ FASTA = of("fasta", chr20=1000, chr21=900, chrM=16)
         (of("database", chr20=1000), [], 0),
         (of("database", chr20=0, chr21=0), [], 0),
         (of("database", chr20=999), ["contig-lengths"], 0),
-        (of("database", **{"20": 1000}), ["contig-names"], 0),
+        (of("database", **{"20": 1000}), [], 1),  # is renamed
+        (of("database", **{"20": 999}), ["contig-lengths"], 0),
+        (of("database", MT=17, chr20=0), [], 1),  # another mitochondrion is not used
+        (of("database", **{"20": 0, "chr20": 0}), ["contig-names"], 0),
+        (of("database", **{"7": 0}), ["contig-names"], 0),
     ],
 )
 def test_names_and_lengths_against_the_fasta(other, codes, n_notes):

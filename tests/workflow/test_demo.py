@@ -61,6 +61,13 @@ def test_the_bad_sample_is_failed_with_its_reason_and_left_out(demo: tuple[Path,
     assert planted["bad_sample"] not in set(design["sample"])
 
 
+def test_every_table_is_declared_and_the_dictionary_names_every_column(demo) -> None:
+    results = demo[0] / "results"
+    assert fields.check_tables(results) == []
+    assert fields.check_codes(results) == []
+    assert fields.check_dictionary(results / "matrices") == []
+
+
 @pytest.mark.parametrize(
     ("path", "table"),
     [
@@ -68,23 +75,40 @@ def test_the_bad_sample_is_failed_with_its_reason_and_left_out(demo: tuple[Path,
         ("qc/identity/measures.parquet", "identity_measures"),
         ("qc/identity/pairs.parquet", "identity_pairs"),
         ("annotated/sites.parquet", "sites"),
+        ("annotated/consequences.parquet", "consequences"),
+        ("phenotypes/phenotypes.parquet", "phenotypes"),
         ("cohort/samples.parquet", "cohort_samples"),
         ("cohort/variants.parquet", "cohort_variants"),
         ("structure/components.parquet", "components"),
         ("structure/kinship.parquet", "kinship"),
+        ("association/design.parquet", "design"),
         ("association/ldl.parquet", "association"),
+        ("summaries/frequencies.parquet", "group_frequencies"),
+        ("summaries/groups.parquet", "groups"),
+        ("summaries/phenotypes.parquet", "trait_distributions"),
         ("matrices/sites.parquet", "matrix_sites"),
         ("matrices/genotypes.parquet", "matrix_genotypes"),
+        ("matrices/carriers.parquet", "carriers"),
+        ("matrices/consequences.parquet", "consequences"),
+        ("matrices/genes.parquet", "matrix_genes"),
+        ("matrices/samples.parquet", "matrix_samples"),
+        ("matrices/phenotypes.parquet", "phenotypes"),
     ],
 )
-def test_every_table_has_the_registry_s_columns(
+def test_a_table_has_all_columns_of_its_declaration(
     demo: tuple[Path, str], path: str, table: str
 ) -> None:
-    import pyarrow.parquet as pq
+    import pyarrow.dataset as ds
 
-    found = pq.read_schema(demo[0] / "results" / path)
-    assert found.remove_metadata().names == fields.names(table)
-    assert found.types == fields.schema(table).types
+    found = ds.dataset(demo[0] / "results" / path, format="parquet").schema
+    assert found.metadata[b"table"].decode() == table
+    own = set(fields.names(table))
+    extra = [field for field in fields.fields_of(found) if field.name not in own]
+    fields.declared(table, extra)  # refuses what no family of the table allows
+    samples = json.loads(found.metadata.get(b"samples", b"[]"))
+    declared = fields.schema(table, sizes={"samples": len(samples)})
+    assert [name for name in found.names if name in own] == declared.names
+    assert [found.field(name).type for name in declared.names] == declared.types
 
 
 def test_a_finished_run_followed_by_another_does_nothing(demo, genopheno) -> None:

@@ -1,11 +1,10 @@
 """Consequences on genes, and fields of site databases, for every called allele.
 
-Annotation needs no genotypes, so it runs on a stream of sites, and what it found is put
-onto the calls in one last pass. Consequences are predicted allele by allele
-(``bcftools csq --local-csq``): the calls are unphased, and joining two heterozygous
-variants of a codon as if they were on one chromosome (``--phase a``) would invent
-haplotypes, and would make the consequence of a site depend on who else is in the cohort.
-For phased calls ask for `phased`.
+Annotation needs no genotypes, so it runs on the sites, and what it found is put onto the
+calls in one last pass. bcftools csq predicts allele by allele (``--local-csq``): the calls
+are unphased, and joining two heterozygous variants of a codon as if they were on one
+chromosome (``--phase a``) would invent haplotypes, and would make the consequence of a site
+depend on who else is in the cohort. For phased calls ask for `phased`.
 """
 
 from __future__ import annotations
@@ -13,20 +12,48 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genopheno.annotation.consequences import Genes, read_genes
-from genopheno.annotation.databases import Prepared, read_prepared
-from genopheno.annotation.sites import Tally, write_sites
+from genopheno.annotation.checks import Checked, check_genes, check_sites
+from genopheno.annotation.databases import Prepared, floor_problem, lookup, read_prepared
+from genopheno.annotation.engines import Engine
+from genopheno.annotation.engines.csq import Csq
+from genopheno.annotation.engines.snpeff import SnpEff
+from genopheno.annotation.engines.vep import Vep, VepOptions
+from genopheno.annotation.genes import Genes
+from genopheno.annotation.sites import REACH, Tally, header_lines, write_tables
+from genopheno.annotation.transcripts import read_models
 from genopheno.fasta import contig_lengths, faidx
 from genopheno.files import write_json
-from genopheno.problems import fail
-from genopheno.tools import keep_stderr, run, version
-from genopheno.vcf import assert_records, publish
+from genopheno.problems import StageError, fail
+from genopheno.tools import Command, run
+from genopheno.vcf import assert_records, publish, records_per_contig
 
-# bcftools names at most this many consequences of a haplotype in FORMAT (15 by default).
-MAX_CONSEQUENCES = 64
+# Of INFO, engines need how far a symbolic allele reaches, and nothing else.
+KEPT = "^" + ",".join(f"INFO/{name}" for name in REACH)
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Who predicts consequences, and what it needs.
+
+    Attributes
+    ----------
+    name : csq, snpeff or vep.
+    phased : csq: use haplotypes; every heterozygous genotype has to be phased.
+    snpeff_database : folder made by 'genopheno snpeff-database'.
+    vep : how VEP is started.
+    memory_mb : heap of SnpEff.
+    """
+
+    name: str = "csq"
+    phased: bool = False
+    snpeff_database: Path | None = None
+    vep: VepOptions | None = None
+    memory_mb: int = 4000
 
 
 def annotate(
@@ -37,11 +64,13 @@ def annotate(
     databases: Mapping[str, Path],
     out_vcf: Path,
     sites_parquet: Path,
+    consequences_parquet: Path,
     report_json: Path,
-    phased: bool = False,
+    min_fractions: Mapping[str, float | None] | None = None,
+    engine: EngineOptions = EngineOptions(),
     threads: int = 2,
 ) -> dict[str, Any]:
-    """Annotate calls and write their table of sites.
+    """Annotate calls; write their tables of sites and of consequences.
 
     Parameters
     ----------
@@ -49,11 +78,14 @@ def annotate(
     reference : FASTA they are of.
     genes_gff3 : Ensembl-style GFF3, plain or gzip.
     databases : name → database made by `databases.prepare`.
-    out_vcf : ``.vcf.gz`` with the records and genotypes of the calls, INFO/BCSQ, INFO
-        ``{database}_{FIELD}``, a flag ``{database}_present``, and rsids; ``.tbi`` beside it.
+    out_vcf : ``.vcf.gz`` with the records and genotypes of the calls and as INFO: CSQ (all
+        transcripts), the most severe consequence, the columns of the databases; rsids in ID;
+        ``.tbi`` beside it.
     sites_parquet : table ``sites``, one row per record, same order.
+    consequences_parquet : table ``consequences``, one row per record and transcript.
     report_json : what went in and out, counts by consequence and by database.
-    phased : use haplotypes; every heterozygous genotype has to be phased.
+    min_fractions : database → fraction of the alleles that it must hold. 0, or absent: at
+        least one allele; None: nothing is asked of it.
     threads : for compression.
 
     Returns
@@ -62,102 +94,115 @@ def annotate(
 
     Raises
     ------
-    StageError : calls without records, more than one alternate allele in a record, genes
-        or a database that share no contig with the reference, gene models of which no
-        transcript can be used, a database that was not prepared, records lost.
+    StageError : calls without records, or that are not of this reference or not normalised;
+        genes or a database that share no contig with the reference; gene models of which no
+        transcript can be used; a database that was not prepared, or holds too few of the
+        alleles; an engine that is absent; records lost.
     """
-    records = assert_records(calls_bcf)
+    assert_records(calls_bcf)
+    floors = min_fractions or {}
     prepared = [read_prepared(name, path) for name, path in databases.items()]
-    genes = read_genes(genes_gff3)
-    _check_contigs(genes, genes_gff3, contig_lengths(faidx(reference)), reference)
+    genes = Genes(read_models(genes_gff3))
+    check_genes(list(genes.models.contigs), genes_gff3, contig_lengths(faidx(reference)), reference)
 
     out_vcf = Path(out_vcf)
     out_vcf.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_vcf.parent, prefix=".annotate.") as folder:
-        bare, log = Path(folder) / "sites.0.bcf", Path(folder) / "csq.log"
-        run(*_sites_of(calls_bcf, reference, genes_gff3, phased, log), stdout=bare)
-        run(["bcftools", "index", bare])
-        columns = ",".join(["ID", *(f"INFO/{column}" for column in _columns(prepared))])
-        sites = bare
-        # A lookup needs an indexed file on both sides; of sites alone they are small.
-        for number, database in enumerate(prepared, start=1):
-            before, sites = sites, Path(folder) / f"sites.{number}.bcf"
-            run([*_lookup(database, databases[database.name]), "-o", sites, before])
-            run(["bcftools", "index", sites])
-        if prepared:
-            # Of several alleles at a position, a lookup puts those it finds first. Where all
-            # are found, the order stays: that of the calls comes back.
-            found, sites = sites, Path(folder) / "sites.bcf"
-            run([*_transfer(found, columns), "-Ob1", "-o", sites, bare])
-            run(["bcftools", "index", sites])
-        assert_records(sites, name=calls_bcf, expected=records)
-        transcripts = _transcripts(log.read_text(errors="replace"), genes_gff3)
-        tally = write_sites(
-            sites, sites_parquet, genes=genes, databases=prepared, haplotypes=phased
+        work = Path(folder)
+        bare = work / "sites.bcf"
+        run(
+            ["bcftools", "view", "--no-version", "-G", "-Ou", calls_bcf],
+            ["bcftools", "annotate", "--no-version", "-x", KEPT, "-Ob1", "-o", bare],
         )
-
-        source = _without(_columns(prepared), calls_bcf, Path(folder) / "calls.bcf")
-        vcf = Path(folder) / "annotated.vcf.gz"
-        run([*_transfer(sites, columns), "--threads", str(threads), "-Oz", "-o", vcf, source])
-        run(["bcftools", "index", "-t", vcf])
-        assert_records(vcf, name=out_vcf, expected=records)
+        run(["bcftools", "index", bare])
+        lookups = [c for d in prepared for c in lookup(d, databases[d.name], work)]
+        predictor = _engine(engine, reference, genes_gff3, genes, work)
+        # The check reads the same sites in the same time; what it finds is told first.
+        with ThreadPoolExecutor(1) as beside:
+            predicted = beside.submit(_predict, predictor, calls_bcf, bare, lookups, work)
+            checked = check_sites(bare, reference, calls_bcf)
+        annotated = predicted.result()
+        assert_records(annotated, name=calls_bcf, expected=checked.records)
+        said = work / "said.bcf"
+        tally = write_tables(
+            annotated,
+            read=predictor.reader(annotated),
+            info=predictor.info,
+            databases=prepared,
+            header_of_calls=run(["bcftools", "view", "-h", bare]).splitlines(),
+            sites_parquet=work / "sites.parquet",
+            consequences_parquet=work / "consequences.parquet",
+            out_bcf=said,
+        )
+        if (tally.rows, tally.order) != (checked.records, checked.order):
+            raise fail(
+                "records-lost",
+                calls_bcf,
+                f"{checked.records} records went into {predictor.name} and the databases, "
+                f"{tally.rows} came out, or in another order",
+                "Run again; if it stays so, take another engine and tell the developers",
+            )
+        _check_floors(tally, prepared, databases, floors, records_per_contig(bare))
+        run(["bcftools", "index", said])
+        names = list(header_lines(prepared))
+        source = _without([predictor.info, *names], calls_bcf, work / "calls.bcf")
+        vcf = work / "annotated.vcf.gz"
+        columns = ",".join(["ID", *(f"INFO/{name}" for name in names)])
+        move = [
+            "bcftools",
+            "annotate",
+            "--no-version",
+            "-a",
+            said,
+            "-c",
+            columns,
+            "--pair-logic",
+            "exact",
+        ]
+        # The index is made of what passes by, without reading the file again.
+        run(
+            [*move, "--threads", str(threads), "-Oz", source],
+            ["tee", vcf],
+            ["bcftools", "index", "-f", "-t", "-o", f"{vcf}.tbi", "-"],
+        )
+        assert_records(vcf, name=out_vcf, expected=checked.records)
+        report = _report(checked, tally, prepared, predictor, floors)
+        for made, path in (("sites", sites_parquet), ("consequences", consequences_parquet)):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            (work / f"{made}.parquet").replace(path)
         publish(vcf, out_vcf)
-    report = _report(records, tally, prepared, transcripts, phased)
     write_json(report_json, report)
     return report
 
 
-def csq_command(reference: Path, genes_gff3: Path, *, phased: bool = False) -> list[str | Path]:
-    """bcftools csq from standard input to standard output.
-
-    A transcript that breaks the rules of GFF3 is left out and named on standard error
-    (``--force``), instead of ending the run for all other transcripts.
-    """
-    mode = ["--phase", "r"] if phased else ["--local-csq"]
-    return [
-        *("bcftools", "csq", "--force", "--verbose", "2", *mode),
-        *("--ncsq", str(MAX_CONSEQUENCES)),
-        *("--fasta-ref", reference, "--gff-annot", genes_gff3, "-Ou"),
-    ]
+def _engine(
+    options: EngineOptions, reference: Path, gff3: Path, genes: Genes, work: Path
+) -> Engine:
+    if options.name == "snpeff":
+        return SnpEff(options.snpeff_database or Path("snpeff"), genes, memory_mb=options.memory_mb)
+    if options.name == "vep":
+        return Vep(reference, options.vep or VepOptions(cache=Path("vep")))
+    return Csq(reference, gff3, genes, work, phased=options.phased)
 
 
-def _sites_of(
-    calls: Path, reference: Path, genes: Path, phased: bool, log: Path
-) -> list[list[str | Path]]:
-    """Commands that turn calls into a stream of sites with consequences."""
-    csq = keep_stderr(csq_command(reference, genes, phased=phased), log)
-    bare = ["bcftools", "annotate", "--no-version", "-x", "INFO"]
-    drop = ["bcftools", "view", "--no-version", "-G"]
-    if phased:
-        return [[*bare, "-Ou", calls], csq, [*drop, "-Ob1"]]
-    return [[*drop, "-Ou", calls], [*bare, "-Ou"], csq, ["bcftools", "view", "-Ob1"]]
-
-
-def _lookup(database: Prepared, path: Path) -> list[str | Path]:
-    """Command that takes the fields of one database, by exact alleles."""
-    columns = [f"INFO/{column}" for column in database.columns] + ["ID"] * database.rsid
-    return [
-        *("bcftools", "annotate", "--no-version", "-a", path, "--pair-logic", "exact"),
-        *(["-c", ",".join(columns)] if columns else []),
-        *("-m", f"+{database.name}_present", "-Ob1"),
-    ]
-
-
-def _transfer(sites: Path, columns: str) -> list[str | Path]:
-    """Command that puts columns of sites onto the same sites of another file."""
-    return ["bcftools", "annotate", "-a", sites, "-c", columns, "--pair-logic", "exact"]
-
-
-def _columns(prepared: list[Prepared]) -> list[str]:
-    """INFO columns that annotation writes."""
-    return [
-        "BCSQ",
-        *(column for d in prepared for column in (*d.columns, f"{d.name}_present")),
-    ]
+def _predict(engine: Engine, calls: Path, sites: Path, lookups: list[Command], work: Path) -> Path:
+    """Indexed sites with the INFO fields of the engine and of the databases."""
+    annotated = work / "annotated.bcf"
+    source = sites
+    if engine.needs_genotypes:
+        source = work / "genotypes.bcf"
+        run(["bcftools", "annotate", "--no-version", "-x", KEPT, "-Ob1", "-o", source, calls])
+    write = ["bcftools", "view", "--no-version", "-Ob1"]
+    run(*engine.commands(source), *lookups, write, stdout=annotated)
+    run(["bcftools", "index", annotated])
+    return annotated
 
 
 def _without(columns: list[str], calls: Path, copy: Path) -> Path:
-    """The calls; or a copy without these INFO columns, where an earlier run left some."""
+    """The calls; or a copy without these INFO fields, where an earlier run left some.
+
+    Theirs may be of another Number or Type, and would not take what is written now.
+    """
     header = run(["bcftools", "view", "-h", calls])
     there = re.findall(r"^##INFO=<ID=([^,]+),", header, flags=re.MULTILINE)
     stale = [f"INFO/{column}" for column in columns if column in there]
@@ -168,67 +213,57 @@ def _without(columns: list[str], calls: Path, copy: Path) -> Path:
     return copy
 
 
-def _check_contigs(genes: Genes, gff3: Path, lengths: dict[str, int], reference: Path) -> None:
-    if not set(genes.contigs) & set(lengths):
-        raise fail(
-            "contigs-differ",
-            gff3,
-            f"no contig of the genes ({', '.join(list(genes.contigs)[:5]) or 'none'}) is in the "
-            f"reference {reference} ({', '.join(list(lengths)[:5])})",
-            "Take the gene models of this build, with the contig names of the reference",
+def _check_floors(
+    tally: Tally,
+    prepared: list[Prepared],
+    paths: Mapping[str, Path],
+    floors: Mapping[str, float | None],
+    contigs: Mapping[str, int],
+) -> None:
+    """Refuse databases that hold too few of the alleles; contigs of both sides are named.
+
+    Raises
+    ------
+    StageError : one problem per database.
+    """
+    problems = (
+        floor_problem(
+            database.name,
+            found=tally.found[database.name],
+            alleles=tally.rows,
+            floor=floors.get(database.name, 0),
+            path=paths[database.name],
+            contigs_here=contigs,
+            contigs_there=database.contigs,
         )
-
-
-def _transcripts(said: str, gff3: Path) -> dict[str, Any]:
-    """What bcftools csq said of the gene models: used, left out, and why."""
-    found = re.search(r"Indexed (\d+) transcripts, (\d+) exons, (\d+) CDSs, (\d+) UTRs", said)
-    used = dict(
-        zip(("transcripts", "exons", "cds", "utrs"), map(int, found.groups()), strict=True)
-        if found
-        else {}
+        for database in prepared
     )
-    if not used.get("transcripts"):
-        raise fail(
-            "genes-unused",
-            gff3,
-            "bcftools csq could use none of its transcripts",
-            "It needs Ensembl-style GFF3 (ID=gene:..., ID=transcript:..., Parent=, biotype=)",
-        )
-    broken = [line.strip() for line in said.splitlines() if "skipping" in line]
-    ignored = re.findall(r"^\s*(\d+)x\s+\.\. (\S+)", said, flags=re.MULTILINE)
-    warnings = [
-        line.strip()
-        for line in said.splitlines()
-        if re.search("warning", line, flags=re.IGNORECASE) and line.strip() not in broken
-    ]
-    return {
-        "used": used,
-        "left_out": {"n": len(broken), "reasons": broken[:20]},
-        "ignored_lines_by_biotype": {biotype: int(n) for n, biotype in ignored},
-        "other_warnings": {"n": len(warnings), "first": warnings[:20]},
-    }
+    found = [problem for problem in problems if problem]
+    if found:
+        raise StageError(*found)
 
 
 def _report(
-    records: int,
+    checked: Checked,
     tally: Tally,
     prepared: list[Prepared],
-    transcripts: dict[str, Any],
-    phased: bool,
+    engine: Engine,
+    floors: Mapping[str, float | None],
 ) -> dict[str, Any]:
-    warnings = []
+    records, warnings = checked.records, []
     per_database = {}
     for database in prepared:
-        n = tally.present[database.name]
+        n = tally.found[database.name]
         if n == 0:
-            warnings.append(
-                f"{database.name} holds none of the {records} alleles "
-                f"(it has {database.counts['records']} alleles on this reference)"
-            )
+            warnings.append(f"{database.name} holds none of the {records} alleles")
         per_database[database.name] = {
             "alleles_annotated": n,
             "fraction_annotated": n / records,
-            "fields": {field: tally.fields[column] for column, field in database.columns.items()},
+            "source": database.source,
+            "version": database.version,
+            "match": database.match,
+            "floor": floors.get(database.name, 0),
+            "fields": {field: tally.values[column] for column, field in database.columns.items()},
             "preparation": database.counts,
         }
     if not tally.consequences:
@@ -237,12 +272,16 @@ def _report(
         warnings.append(
             f"consequence names without a place in the ranking: {sorted(tally.unknown_terms)}"
         )
+    for column, n in tally.unreadable.items():
+        warnings.append(f"{n} values of {column} are not of the type that its header says")
     return {
         "records_in": records,
         "records_out": tally.rows,
-        "engine": {"name": "bcftools csq", "version": version("bcftools")},
-        "mode": "haplotype" if phased else "allele by allele",
-        "genes": transcripts,
+        "symbolic_alleles": checked.symbolic,
+        "consequence_rows": tally.consequence_rows,
+        "engine": {"name": engine.name, "version": engine.version()},
+        "mode": "haplotype" if engine.needs_genotypes else "allele by allele",
+        "genes": engine.report(),
         "consequences": dict(tally.consequences),
         "impacts": dict(tally.impacts),
         "without_consequence": tally.rows - sum(tally.consequences.values()),

@@ -19,12 +19,13 @@ Any engine that fits these columns, people with a null left out, fits the same m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genopheno import fields
 from genopheno.association.covariates import (
     RANK,
     categories,
@@ -141,13 +142,22 @@ class Design:
         import pyarrow.parquet as pq
 
         path = Path(path)
-        columns = {"sample": pa.array(self.samples, pa.string())}
+        columns, extra = [pa.array(self.samples, pa.string())], []
         for trait in self.traits:
-            columns[f"y:{trait.name}"] = pa.array(trait.y, from_pandas=True)
+            unit = trait.info.get("unit", "") if trait.info.get("transform") == "none" else ""
+            told = fields.member("design", "y:{trait}", trait=trait.name)
+            extra.append(replace(told, unit=unit))
+            columns.append(pa.array(trait.y, from_pandas=True))
             for name, values in zip(trait.covariates, trait.x.T, strict=True):
-                columns[f"x:{trait.name}:{name}"] = pa.array(values, from_pandas=True)
+                extra.append(
+                    fields.member(
+                        "design", "x:{trait}:{covariate}", trait=trait.name, covariate=name
+                    )
+                )
+                columns.append(pa.array(values, from_pandas=True))
+        table = pa.Table.from_arrays(columns, schema=fields.schema("design", extra=extra))
         with writing(path) as beside:
-            pq.write_table(pa.table(columns), beside, compression="zstd")
+            pq.write_table(table, beside, compression="zstd")
         write_json(
             path.with_suffix(".json"),
             {

@@ -6,20 +6,26 @@ from genopheno.cli import (  # isort: skip
     submission,
     reads,
     variants,
+    annotation,
     truth,
     samples,
     cohort,
     structure,
     association,
+    matrices,
     release,
+    extract,
 )
 from genopheno.cli.app import app, main
 
 __all__ = [
+    "annotation",
     "app",
     "association",
     "cohort",
+    "extract",
     "main",
+    "matrices",
     "project",
     "reads",
     "release",

@@ -1,4 +1,4 @@
-"""Stages: what researchers download, and what everybody looks at."""
+"""Stages: what everybody looks at."""
 
 from __future__ import annotations
 
@@ -8,31 +8,7 @@ from typing import Annotated
 
 import typer
 
-from genopheno.cli.app import STAGES, InFile, app
-
-
-@app.command(rich_help_panel=STAGES)
-def matrices(
-    vcf: Annotated[Path, InFile],
-    sites: Annotated[Path, InFile],
-    samples: Annotated[Path, InFile],
-    variants: Annotated[Path, InFile],
-    phenotypes: Annotated[Path, InFile],
-    out_dir: Annotated[Path, typer.Option()],
-    min_genotype_quality: Annotated[int, typer.Option()] = 0,
-) -> None:
-    """Write the annotated matrices that researchers download."""
-    from genopheno.matrices.build import matrices as stage
-
-    stage(
-        annotated_vcf=vcf,
-        sites_parquet=sites,
-        cohort_samples_parquet=samples,
-        cohort_variants_parquet=variants,
-        phenotypes_parquet=phenotypes,
-        out_dir=out_dir,
-        min_genotype_quality=min_genotype_quality,
-    )
+from genopheno.cli.app import STAGES, app
 
 
 @app.command(rich_help_panel=STAGES)

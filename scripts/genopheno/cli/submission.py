@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +21,7 @@ def receive(
     genes: Annotated[Path, InFile],
     receipt: Annotated[Path, typer.Option(help="Receipt to write (JSON).")],
     database: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VCF", help="Site database; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME=FILE", help="Site database; repeatable.")
     ] = None,
     realign: Annotated[bool, typer.Option(help="Aligned BAM and CRAM are aligned again.")] = False,
     targets: Annotated[Path | None, typer.Option(help="BED of the targets.")] = None,
@@ -86,19 +89,50 @@ def targets(
     write_targets(bed, dict(read_fai(fai)), output, report, padding=padding)
 
 
+class Match(StrEnum):
+    allele = "allele"
+    region = "region"
+
+
+class Combine(StrEnum):
+    max = "max"
+    min = "min"
+    mean = "mean"
+
+
 @app.command(rich_help_panel=STAGES)
 def database(
     name: Annotated[str, typer.Argument(help="Name of the database in the configuration.")],
-    vcf: Annotated[Path, InFile],
+    file: Annotated[Path, InFile],
     reference: Annotated[Path, InFile],
-    output: Annotated[Path, typer.Option(help="VCF to write (.vcf.gz; an index beside it).")],
-    field: Annotated[list[str] | None, typer.Option(help="INFO field to keep.")] = None,
+    output: Annotated[Path, typer.Option(help="Table to write (.tsv.gz; an index beside it).")],
+    field: Annotated[list[str] | None, typer.Option(help="Field to keep; repeatable.")] = None,
+    match: Annotated[
+        Match | None, typer.Option(help="How it is looked up.", show_default="by its form")
+    ] = None,
+    combine: Annotated[
+        Combine, typer.Option(help="Number that is taken of several regions over a variant.")
+    ] = Combine.max,
     rsid: Annotated[bool, typer.Option(help="Take the ID column as rsid.")] = False,
+    source: Annotated[str, typer.Option(help="Who publishes it.")] = "",
+    release: Annotated[str, typer.Option(help="Its release.")] = "",
 ) -> None:
-    """Normalise a site database: split, left-align, check against the reference, index."""
+    """Bring a site database (VCF, BED or table) into the form in which it is looked up."""
     from genopheno.annotation.databases import prepare
 
-    prepare(name, vcf, reference=reference, fields=field or [], rsid=rsid, out_vcf=output)
+    counts = prepare(
+        name,
+        file,
+        reference=reference,
+        out=output,
+        fields=field or [],
+        match=match,
+        combine=combine,
+        rsid=rsid,
+        source=source,
+        version=release,
+    )
+    print(json.dumps(counts, indent=2), file=sys.stderr)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -1,4 +1,4 @@
-"""Stages: variants: calling, annotation, matrices."""
+"""Stages: variants: calling, and what was called elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from genopheno.cli.app import (
     Memory,
     Threads,
     app,
-    pairs,
     samples_of_sheet,
     units_of_sheet,
 )
@@ -215,29 +214,3 @@ def merge_calls(
     from genopheno.variants.merging import merge_calls as stage
 
     stage(files, samples=samples_of_sheet(samples), out_bcf=output, report=report)
-
-
-@app.command(rich_help_panel=STAGES)
-def annotate(
-    calls: Annotated[Path, InFile],
-    reference: Annotated[Path, InFile],
-    genes: Annotated[Path, InFile],
-    output: Annotated[Path, typer.Option(help="VCF to write (.vcf.gz; an index beside it).")],
-    sites: Annotated[Path, typer.Option(help="Table of sites to write (Parquet).")],
-    report: Annotated[Path, typer.Option(help="Counts to write (JSON).")],
-    database: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VCF", help="Prepared site database.")
-    ] = None,
-) -> None:
-    """Consequences on genes (bcftools csq) and fields of site databases."""
-    from genopheno.annotation.annotate import annotate as stage
-
-    stage(
-        calls,
-        reference=reference,
-        genes_gff3=genes,
-        databases=dict(pairs(database, "--database")),
-        out_vcf=output,
-        sites_parquet=sites,
-        report_json=report,
-    )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from genopheno import fields
 from genopheno.clinical.check import Clinical
+from genopheno.fields import Field
 from genopheno.files import write_json, writing
+
+SEXES = ("female", "male", "unknown")
 
 
 def write(clinical: Clinical, phenotypes_path: str | Path, traits_path: str | Path) -> None:
@@ -17,22 +22,13 @@ def write(clinical: Clinical, phenotypes_path: str | Path, traits_path: str | Pa
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    traits = {trait["name"]: trait for trait in clinical.traits}
-    fields, columns = [], []
-    for name, values in clinical.frame.items():
-        numeric = values.dtype.kind == "f"
-        if name in traits:
-            trait = traits[name]
-            meaning = f"trait {name}, from column {trait['column']}"
-            meaning += "; 1 case, 0 control" if trait["type"] == "binary" else ""
-            unit = trait["unit"]
-        else:
-            meaning, unit = _meaning(name, clinical), ""
-        kind = pa.float64() if numeric else pa.string()
-        metadata = {"description": meaning, "unit": unit, "tier": "controlled"}
-        fields.append(pa.field(name, kind, metadata=metadata))
-        columns.append(pa.array(values, type=kind, from_pandas=True))
-    table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    own = fields.names("phenotypes")
+    extra = [_field(name, clinical) for name in clinical.frame if name not in own]
+    told = fields.schema("phenotypes", extra=extra)
+    table = pa.Table.from_arrays(
+        [pa.array(clinical.frame[f.name], type=f.type, from_pandas=True) for f in told],
+        schema=told,
+    )
     with writing(phenotypes_path) as beside:
         pq.write_table(table, beside, compression="zstd")
     write_json(
@@ -47,11 +43,24 @@ def write(clinical: Clinical, phenotypes_path: str | Path, traits_path: str | Pa
     )
 
 
-def _meaning(name: str, clinical: Clinical) -> str:
-    if name == "participant":
-        return "person"
+def _field(name: str, clinical: Clinical) -> Field:
+    """What is known of the column of a trait, a covariate, a group, or of sex."""
+    told = fields.member("phenotypes", "{trait}", trait=name)
     if name == "sex":
-        return "declared sex: female, male or unknown"
-    if name in clinical.covariates:
-        return f"covariate, {clinical.covariates[name]['kind']}"
-    return "group by which the cohort is summarised"
+        meaning = "declared sex: female, male or unknown"
+        return replace(told, type="string", description=meaning, codes=SEXES)
+    traits = {trait["name"]: trait for trait in clinical.traits}
+    if name in traits:
+        trait = traits[name]
+        meaning = f"trait {name}, from column {trait['column']}"
+        if trait["type"] == "binary":
+            return replace(told, description=f"{meaning}; 1 case, 0 control", codes=("0", "1"))
+        return replace(told, description=meaning, unit=trait["unit"])
+    kind = "double" if clinical.frame[name].dtype.kind == "f" else "string"
+    if name not in clinical.covariates:
+        return replace(told, type=kind, description="group by which the cohort is summarised")
+    covariate = clinical.covariates[name]
+    meaning = f"covariate {name}, {covariate['kind']}"
+    return replace(
+        told, type=kind, description=meaning, codes=tuple(map(str, covariate.get("levels", ())))
+    )

@@ -77,35 +77,54 @@ def genome(hl: ModuleType, build: str, contigs: dict[str, int]) -> hl.ReferenceG
     return hl.ReferenceGenome(name, list(contigs), contigs)
 
 
-SITE_COLUMNS = [f for f in fields.SITES if f.name != "variant_id"]
-
-
 def read_sites(
     hl: ModuleType, sites_parquet: str | Path, rg: hl.ReferenceGenome, tmp_dir: Path
 ) -> hl.Table:
-    """The site table as a Hail table, keyed by locus and alleles.
+    """The site table as a Hail table, keyed by locus and alleles; all its columns are fields.
 
     It goes through JSON lines, a batch at a time: Hail reads no Parquet by itself, and by way
     of Spark SQL a small table costs seconds.
+
+    Raises
+    ------
+    StageError : the table lacks a column that every table of sites has.
     """
     import pyarrow.parquet as pq
 
     lines = tmp_dir / "sites.jsonl"
+    file = pq.ParquetFile(sites_parquet)
+    columns = {f.name: str(f.type) for f in file.schema_arrow if f.name != "variant_id"}
+    lacking = set(fields.names("sites")) - set(columns) - {"variant_id"}
+    if lacking:
+        raise fail(
+            "sites-lack-columns",
+            sites_parquet,
+            f"it has no column {', '.join(sorted(lacking))}",
+            "Run 'genopheno annotate' again",
+        )
     with open(lines, "w", encoding="utf-8") as handle:
-        file = pq.ParquetFile(sites_parquet)
-        for batch in file.iter_batches(columns=[f.name for f in SITE_COLUMNS]):
+        for batch in file.iter_batches(columns=list(columns)):
             if batch.num_rows:
-                batch.to_pandas().to_json(handle, orient="records", lines=True, double_precision=15)
-    types = {"string": hl.tstr, "float64": hl.tfloat64, "int32": hl.tint32}
-    record = hl.tstruct(**{f.name: types[f.type] for f in SITE_COLUMNS})
+                # Whole numbers beside missing ones would else become fractions.
+                frame = batch.to_pandas(integer_object_nulls=True)
+                frame.to_json(handle, orient="records", lines=True, double_precision=15)
+    record = hl.tstruct(**{name: _hail_type(hl, kind) for name, kind in columns.items()})
     table = hl.import_lines(uri(lines))
     site = hl.parse_json(table.text, dtype=record)
     table = table.select(
         locus=hl.locus(site.contig, site.position, rg),
         alleles=[site.reference, site.alternate],
-        **{f.name: site[f.name] for f in SITE_COLUMNS if f.name not in _NAMING},
+        **{name: site[name] for name in columns if name not in _NAMING},
     )
     return table.key_by("locus", "alleles")
+
+
+def _hail_type(hl: ModuleType, kind: str) -> hl.HailType:
+    """Hail type of an Arrow type of the table of sites, as text."""
+    if kind.startswith("list<"):
+        return hl.tarray(_hail_type(hl, kind.removesuffix(">").split(": ")[-1]))
+    types = {"string": hl.tstr, "double": hl.tfloat64, "float": hl.tfloat64, "bool": hl.tbool}
+    return hl.tint32 if kind in ("int8", "int16", "int32") else types.get(kind, hl.tint64)
 
 
 _NAMING = {"contig", "position", "reference", "alternate"}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from genopheno import fields
+from genopheno.demo.scores import agreement
 from genopheno.demo.traits import squared_correlation
 from genopheno.files import read_json
 from genopheno.problems import fail
@@ -22,15 +23,16 @@ def compare(directory: Path) -> list[dict[str, Any]]:
 
     Returns
     -------
-    One row per trait, one for the bad sample, one for the relatives. Every row has `kind`
-    (trait, bad-sample, relatives), `planted` and `found` (for people), and `ok`. What a
-    missing table would say is not found.
+    One row per trait, one for the bad sample, one for the relatives, one for the scores of the
+    databases. Every row has `kind` (trait, bad-sample, relatives, scores), `planted` and `found`
+    (for people), and `ok`. What a missing table would say is not found.
 
     - trait: also trait, variant_id, gene, consequence, top_hit, neg_log10_p_value, beta and
       r2 (of the true genotypes of top hit and planted variant; NaN where the top hit is not
       among the simulated sites); ok: r2 > 0.9.
     - bad-sample: sample, verdict, reasons, in_association; ok: failed, and not in it.
     - relatives: pairs, pairs_found, least_kinship; ok: all pairs found above 0.0884.
+    - scores: n (called alleles with one), found_n, invented; ok: all found, none invented.
 
     Raises
     ------
@@ -55,6 +57,7 @@ def compare(directory: Path) -> list[dict[str, Any]]:
         *traits,
         _bad_sample(planted["bad_sample"], results),
         _relatives(planted["relatives"], results / "structure/kinship.parquet"),
+        _scores(directory / "databases", results / "annotated/sites.parquet"),
     ]
 
 
@@ -180,4 +183,27 @@ def _relatives(pairs: list[dict[str, str]], path: Path) -> dict[str, Any]:
         "pairs_found": len(found),
         "least_kinship": min(found, default=float("nan")),
         "ok": len(found) == len(pairs),
+    }
+
+
+def _scores(databases: Path, path: Path) -> dict[str, Any]:
+    row = {
+        "kind": "scores",
+        "planted": "scores of coding alleles (table) and of exons (BED)",
+        "found": "no table of sites",
+        "n": 0,
+        "found_n": 0,
+        "invented": 0,
+        "ok": False,
+    }
+    if not path.exists():
+        return row
+    told = agreement(databases, fields.read(path))
+    n, found, invented = told["n"], told["found"], told["invented"]
+    return row | {
+        "found": f"{found} of {n} on the called alleles, {invented} where there is none",
+        "n": n,
+        "found_n": found,
+        "invented": invented,
+        "ok": bool(n and found == n and not invented),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genopheno.demo import genes, reads, sites, traits, vcf
+from genopheno.demo import genes, reads, scores, sites, traits, vcf
 from genopheno.demo.cohort import Cohort, make_cohort
 from genopheno.demo.people import Person
 from genopheno.demo.templates import CONFIG, PHENOTYPES
@@ -86,6 +86,7 @@ def simulate(
     causes, table = plan(cohort, seed)
     _write_reference(directory, cohort)
     vcf.write_databases(directory / "databases", cohort, np.random.default_rng([seed, 4]))
+    scores.write_scores(directory / "databases", cohort, np.random.default_rng([seed, 8]))
     vcf.write_truth(directory / "truth/genotypes.vcf.gz", cohort)
     sheet = _write_reads(directory, cohort, seed, coverage, progress, threads)
     bad = cohort.people[-1]
@@ -112,9 +113,8 @@ def simulate(
     write_text(directory / "config/phenotypes.yaml", PHENOTYPES)
     write_text(directory / "config/participants.csv", _csv(sorted(table, key=_participant)))
     write_text(directory / "config/samples.csv", _csv(sheet))
-    write_text(
-        directory / "config/config.yaml", CONFIG.format(**chosen, noise=NOISE, kinship=MAX_KINSHIP)
-    )
+    config = CONFIG.format(**chosen, noise=NOISE, kinship=MAX_KINSHIP, seed=seed)
+    write_text(directory / "config/config.yaml", config)
     write_json(directory / "planted.json", asdict(planted))  # last: it says that all is there
     return planted
 

@@ -15,12 +15,28 @@ databases:
   clinvar:
     file: databases/clinvar.vcf.gz
     fields: [CLNSIG, CLNREVSTAT]
+    source: simulated, like ClinVar
+    version: seed {seed}
   gnomad:
     file: databases/gnomad.vcf.gz
     fields: [AF, AF_north, AF_south]
+    source: simulated panel of other people
+    version: seed {seed}
   dbsnp:
     file: databases/dbsnp.vcf.gz
     rsid: true
+    source: simulated, like dbSNP
+    version: seed {seed}
+  damage:
+    file: databases/damage.tsv.gz
+    fields: [score]
+    source: simulated scores of coding alleles
+    version: seed {seed}
+  conserved:
+    file: databases/conserved.bed.gz
+    fields: [score]
+    source: simulated scores of exons
+    version: seed {seed}
 
 calling:
   shards: 2

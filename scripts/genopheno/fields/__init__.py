@@ -2,7 +2,8 @@
 
 A table is written through `write` (Parquet) or `write_tsv`, which refuse a column that
 the registry does not name and a named column that is not there. Schemas, data
-dictionaries and tests come from the same lines.
+dictionaries (`dictionary`, `frictionless`), VCF header lines (`vcf_header`) and tests come from
+the same lines.
 
 Missing is null in Parquet, ``NA`` in a summary statistics TSV (GWAS-SSF), and empty elsewhere.
 Tiers: ``open`` (no single person can be seen in it) or ``controlled`` (one row or value
@@ -20,22 +21,28 @@ from genopheno.fields.arrow import (
     to_arrow,
     write,
 )
-from genopheno.fields.dictionary import dictionary
+from genopheno.fields.check import check_codes, check_dictionary, check_tables
+from genopheno.fields.dictionary import tables_in, write_dictionary
 from genopheno.fields.field import Field
-from genopheno.fields.registry import FAMILIES, TABLES
+from genopheno.fields.registry import DESCRIPTIONS, FAMILIES, TABLES
 
 __all__ = [
+    "DESCRIPTIONS",
     "FAMILIES",
     "TABLES",
     "Field",
+    "check_codes",
     "check_columns",
+    "check_dictionary",
+    "check_tables",
     "declared",
-    "dictionary",
     "fields_of",
     "member",
     "names",
     "read",
     "schema",
+    "tables_in",
     "to_arrow",
     "write",
+    "write_dictionary",
 ]

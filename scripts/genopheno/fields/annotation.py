@@ -5,16 +5,16 @@ from __future__ import annotations
 from genopheno.fields.field import VARIANT, columns
 
 GENE = """
-gene_id         | string |  | gene that is hit; missing: none
-gene_symbol     | string |  | its symbol
-transcript_id   | string |  | its transcript; missing where the engine names none (bcftools csq in introns)
-biotype         | string |  | biotype of the transcript, as in the gene models
-canonical       | bool   |  | the gene models mark the transcript as Ensembl canonical; missing: no transcript is named
-mane_select     | bool   |  | likewise as MANE Select
-consequence     | string |  | most severe Sequence Ontology consequence term
-impact          | string |  | HIGH, MODERATE, LOW or MODIFIER, after the Ensembl ranking
-coding_change   | string |  | change of the transcript, HGVS c. or n. without the accession
-protein_change  | string |  | predicted change of the protein, HGVS p. without the accession
+gene_id         | string |  | gene that is hit; missing: none | gene models (GFF3)
+gene_symbol     | string |  | symbol of the gene that is hit | gene models (GFF3)
+transcript_id   | string |  | transcript that is hit; missing: none | gene models (GFF3)
+biotype         | string |  | biotype of the transcript, as in the gene models | gene models (GFF3)
+canonical       | bool   |  | the gene models mark the transcript as Ensembl canonical; missing: no transcript is named | gene models (GFF3)
+mane_select     | bool   |  | the gene models mark the transcript as MANE Select; missing: no transcript is named | gene models (GFF3)
+consequence     | string |  | most severe Sequence Ontology consequence term | Sequence Ontology
+impact          | string |  | HIGH, MODERATE, LOW or MODIFIER, after the Ensembl ranking | Ensembl Variation | HIGH, MODERATE, LOW, MODIFIER
+coding_change   | string |  | change of the transcript, HGVS c. or n. without the accession; missing: cannot be named, or (bcftools csq) in an intron away from exons | HGVS Nomenclature
+protein_change  | string |  | predicted change of the protein, HGVS p. without the accession | HGVS Nomenclature
 """
 
 # Of the consequence that is shown where only one can be shown.
@@ -22,7 +22,7 @@ SITES = columns(
     "open",
     VARIANT
     + """
-rsid            | string  |       | dbSNP identifier, where a dbSNP file was given
+rsid            | string  |       | dbSNP identifier, where a dbSNP file was given | dbSNP
 quality         | float64 | phred | QUAL of the caller
 filters         | string  |       | PASS, or the filters it fails, ';' between
 """
@@ -43,8 +43,8 @@ CONSEQUENCES = columns(
     VARIANT
     + GENE
     + """
-terms               | string |  | all consequence terms on this transcript, '&' between
-most_severe         | bool   |  | the one that the table of sites shows
-most_severe_of_gene | bool   |  | the one to show of this gene
+terms               | string |  | all consequence terms on this transcript, '&' between | Sequence Ontology
+most_severe         | bool   |  | this row is what the table of sites shows of the allele
+most_severe_of_gene | bool   |  | this row is the one to show of the allele and this gene
 """,
 )

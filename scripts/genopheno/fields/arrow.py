@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genopheno.fields.field import Field
-from genopheno.fields.registry import FAMILIES, TABLES
+from genopheno.fields.registry import DESCRIPTIONS, FAMILIES, TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,15 +24,20 @@ def declared(table: str, extra: Sequence[Field] = ()) -> tuple[Field, ...]:
     ------
     ValueError : an extra column that no family of the table allows, or a name twice.
     """
-    patterns = [re.sub(r"\\\{\w+\\\}", ".+", re.escape(f.name)) for f in FAMILIES.get(table, ())]
+    allowed = patterns(table)
     for field in extra:
-        if not any(re.fullmatch(pattern, field.name) for pattern in patterns):
+        if not any(re.fullmatch(pattern, field.name) for pattern in allowed):
             raise ValueError(f"table {table}: no family allows the column {field.name!r}")
     both = (*TABLES[table], *extra)
     twice = {f.name for f in both if sum(g.name == f.name for g in both) > 1}
     if twice:
         raise ValueError(f"table {table}: columns declared twice: {sorted(twice)}")
     return both
+
+
+def patterns(table: str) -> list[str]:
+    """Regular expressions of the names that the families of a table allow."""
+    return [re.sub(r"\\\{\w+\\\}", ".+", re.escape(f.name)) for f in FAMILIES.get(table, ())]
 
 
 def member(table: str, family: str, /, **values: str) -> Field:
@@ -40,13 +47,8 @@ def member(table: str, family: str, /, **values: str) -> Field:
     'pc1'
     """
     (pattern,) = (f for f in FAMILIES[table] if f.name == family)
-    return Field(
-        family.format(**values),
-        pattern.type,
-        pattern.unit,
-        pattern.description.format(**values),
-        pattern.tier,
-        pattern.source,
+    return replace(
+        pattern, name=family.format(**values), description=pattern.description.format(**values)
     )
 
 
@@ -64,9 +66,12 @@ def schema(
 ) -> pa.Schema:
     """Arrow schema of a table; all that is known of a column is in its metadata.
 
+    The table's own metadata has its name in the registry and what a row is, under the keys
+    'table' and 'description'.
+
     Parameters
     ----------
-    metadata : of the table. extra : columns beyond those it always has.
+    metadata : more of the table. extra : columns beyond those it always has.
     sizes : lengths of its fixed-size lists, by key.
     """
     import pyarrow as pa
@@ -81,11 +86,13 @@ def schema(
                     "unit": f.unit,
                     "tier": f.tier,
                     "source": f.source,
+                    **({"version": f.version} if f.version else {}),
+                    **({"codes": json.dumps(f.codes)} if f.codes else {}),
                 },
             )
             for f in declared(table, extra)
         ],
-        metadata=dict(metadata) if metadata else None,
+        metadata={"table": table, "description": DESCRIPTIONS[table], **(metadata or {})},
     )
 
 
@@ -113,6 +120,8 @@ def fields_of(schema: pa.Schema) -> list[Field]:
                 said.get("description", ""),
                 said.get("tier", ""),
                 said.get("source", ""),
+                said.get("version", ""),
+                tuple(json.loads(said.get("codes", "[]"))),
             )
         )
     return found
@@ -136,9 +145,10 @@ def to_arrow(
     import pyarrow as pa
 
     check_columns(list(frame.columns), table, extra)
+    told = schema(table, metadata, extra=extra)
     return pa.Table.from_pandas(
-        frame[names(table, extra)], schema=schema(table, extra=extra), preserve_index=False
-    ).replace_schema_metadata(dict(metadata) if metadata else None)
+        frame[told.names], schema=told, preserve_index=False
+    ).replace_schema_metadata(told.metadata)  # without what pandas adds
 
 
 def write(

@@ -18,7 +18,9 @@ class Field:
     unit : '' where there is none.
     description : what it is; a coded value says every code.
     tier : ``open`` (no single person can be seen in it) or ``controlled``.
-    source : tool, paper or database that it is from; '' where it is our own.
+    source : tool, paper, standard or database that it is from; '' where it is our own.
+    version : release of that source; '' where it has none or it is not known.
+    codes : every value that a coded column can have; () where it is not coded.
     """
 
     name: str
@@ -27,15 +29,27 @@ class Field:
     description: str
     tier: str = "open"
     source: str = ""
+    version: str = ""
+    codes: tuple[str, ...] = ()
 
 
 def columns(tier: str, text: str, source: str = "") -> tuple[Field, ...]:
-    """Read ``name | type | unit | description``, a line a column; a fifth cell is the source."""
-    rows = (
-        [cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.strip()
-    )
+    """Read ``name | type | unit | description``, a line a column.
+
+    A fifth cell is the source in place of `source`, where it is not empty; a sixth lists the
+    codes, ',' between.
+    """
+    rows = ([c.strip() for c in line.split("|")] for line in text.splitlines() if line.strip())
     return tuple(
-        Field(name, kind, unit, meaning, tier, own[0] if own else source)
+        Field(
+            name,
+            kind,
+            unit,
+            meaning,
+            tier,
+            own[0] if own and own[0] else source,
+            codes=tuple(code.strip() for code in own[1].split(",")) if len(own) > 1 else (),
+        )
         for name, kind, unit, meaning, *own in rows
     )
 

@@ -31,9 +31,9 @@ MATRIX_SITES_FAMILIES = (
         "controlled",
         """
 allele_count_{group}_{level}     | int32   | alleles | alternate alleles among called genotypes of people whose {group} is {level}
-allele_number_{group}_{level}    | int32   | alleles | alleles among them
-allele_frequency_{group}_{level} | float64 |         | allele_count / allele_number of them; missing: no call
-n_hom_alt_{group}_{level}        | int32   | people  | homozygous alternate among them
+allele_number_{group}_{level}    | int32   | alleles | alleles among called genotypes of people whose {group} is {level}
+allele_frequency_{group}_{level} | float64 |         | frequency of the alternate allele among called genotypes of people whose {group} is {level}; missing: no call
+n_hom_alt_{group}_{level}        | int32   | people  | people whose {group} is {level} who are homozygous for the alternate allele
 """,
     ),
 )
@@ -62,7 +62,7 @@ CARRIERS = columns(
     VARIANT
     + """
 sample           | string |         | sample with an alternate allele of a rare variant
-dosage           | int8   | alleles | alternate alleles: 1 or 2
+dosage           | int8   | alleles | alternate alleles: 1 or 2 | | 1, 2
 read_depth       | int32  | reads   | FORMAT/DP; missing: not told
 genotype_quality | int32  | phred   | FORMAT/GQ; missing: not told
 """,
@@ -72,14 +72,14 @@ genotype_quality | int32  | phred   | FORMAT/GQ; missing: not told
 MATRIX_GENES = columns(
     "open",
     """
-gene_id     | string |          | gene
-gene_symbol | string |          | its symbol
-contig      | string |          | contig of its variants
-start       | int32  | bp       | 1-based position of the first of them
-end         | int32  | bp       | 1-based position of the last of them
-n_variants  | int32  | variants | variants with a consequence on it
-n_high      | int32  | variants | those of them whose most severe consequence on it has impact HIGH
-n_moderate  | int32  | variants | likewise MODERATE
+gene_id     | string |          | gene | gene models (GFF3)
+gene_symbol | string |          | symbol of the gene | gene models (GFF3)
+contig      | string |          | contig of the variants
+start       | int32  | bp       | 1-based position of the first variant of the gene
+end         | int32  | bp       | 1-based position of the last variant of the gene
+n_variants  | int32  | variants | variants with a consequence on the gene
+n_high      | int32  | variants | variants whose most severe consequence on the gene has impact HIGH
+n_moderate  | int32  | variants | variants whose most severe consequence on the gene has impact MODERATE
 """,
 )
 
@@ -111,6 +111,6 @@ participant | string | | person
 PHENOTYPES_FAMILIES = columns(
     "controlled",
     """
-{trait} | float64 | | {trait}, as declared in the phenotypes of the project
+{trait} | float64 | | trait, covariate or group {trait}, or sex, as declared in the phenotypes of the project; type, unit and meaning are told for each
 """,
 )

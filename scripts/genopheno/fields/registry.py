@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
-from genopheno.fields.association import ASSOCIATION
+from genopheno.fields.association import ASSOCIATION, DESIGN, DESIGN_FAMILIES
 from genopheno.fields.cohort import (
     COHORT_SAMPLES,
     COHORT_VARIANTS,
@@ -50,6 +50,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "structure_samples": STRUCTURE_SAMPLES,
     "loadings": LOADINGS,
     "projected": PROJECTED,
+    "design": DESIGN,
     "association": ASSOCIATION,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
@@ -62,9 +63,39 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "phenotypes": PHENOTYPES,
 }
 
+# What a row of each table is.
+DESCRIPTIONS: dict[str, str] = {
+    "units": "A row per sequencing unit (run and lane, or file) of a sample",
+    "sample_qc": "A row per sample: measures, verdict and reasons",
+    "identity_measures": "A row per sample: contamination, sex and identity from the calls",
+    "identity_pairs": "A row per pair of samples that was compared",
+    "sites": "A row per called allele: its annotation",
+    "consequences": "A row per allele and transcript that it hits",
+    "charr": "A row per sample whose gVCF was combined: contamination as CHARR",
+    "cohort_samples": "A row per sample of the joined cohort",
+    "cohort_variants": "A row per variant of the joined cohort, whether it passes or not",
+    "components": "A row per sample of the cohort: principal components",
+    "kinship": "A row per pair of samples of the cohort",
+    "structure_samples": "A row per sample of the cohort: family, ancestry group, outlier flags",
+    "loadings": "A row per variant of the components: its weight in each",
+    "projected": "A row per sample projected on the components of an earlier cohort",
+    "design": "A row per sample that is tested: traits and covariates as the tests use them",
+    "association": "A row per variant that was tested, for one trait",
+    "group_frequencies": "A row per variant and group of people",
+    "groups": "A row per group of people",
+    "trait_distributions": "A row per trait and group of people",
+    "matrix_sites": "A row per allele that passes: annotation, counts and frequencies",
+    "matrix_genotypes": "A row per allele that passes: genotypes of all samples",
+    "carriers": "A row per rare allele and sample that carries it",
+    "matrix_genes": "A row per gene and contig: where its variants are",
+    "matrix_samples": "A row per sample of the cohort: measures, components and groups",
+    "phenotypes": "A row per person: traits, covariates and groups, as declared",
+}
+
 # Columns that a table may have beside those, by its configuration or its data.
 FAMILIES: dict[str, tuple[Field, ...]] = {
     "sites": SITES_FAMILIES,
+    "design": DESIGN_FAMILIES,
     "matrix_sites": MATRIX_SITES_FAMILIES,
     "matrix_genotypes": MATRIX_GENOTYPES_FAMILIES,
     "matrix_samples": MATRIX_SAMPLES_FAMILIES,

@@ -19,9 +19,9 @@ KINSHIP = columns(
 sample_1     | string  |          | first of the pair
 sample_2     | string  |          | second of the pair
 n_variants   | int32   | variants | variants with both genotypes
-ibs0         | float64 |          | fraction of them with opposite homozygotes
-kinship      | float64 |          | KING-robust kinship coefficient
-relationship | string  |          | duplicate, first-degree, second-degree, third-degree or unrelated
+ibs0         | float64 |          | fraction of the n_variants with opposite homozygotes | KING, Manichaikul 2010
+kinship      | float64 |          | KING-robust kinship coefficient | KING, Manichaikul 2010
+relationship | string  |          | duplicate, first-degree, second-degree, third-degree or unrelated | KING, Manichaikul 2010 | duplicate, first-degree, second-degree, third-degree, unrelated
 """,
 )
 

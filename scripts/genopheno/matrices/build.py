@@ -1,35 +1,34 @@
 """The annotated matrices that researchers download: one cohort, the same variants and people.
 
-The annotated VCF, the sites, the genotypes, the samples and the phenotypes are cut to the
-variants that pass and the samples that stayed in the cohort. One pass over the VCF writes
-the VCF and the genotypes, so that they cannot disagree.
+The annotated VCF, the sites, the consequences, the genotypes, the carriers, the samples and the
+phenotypes are cut to the variants that pass and the samples that stayed in the cohort. One pass
+over each contig of the VCF writes all that has genotypes, so that they cannot disagree; what is
+counted must be what the cohort counted.
 """
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import quote
 
-import numpy as np
+import pyarrow as pa
 
 from genopheno import fields
-from genopheno.files import write_json, write_text, writing
-from genopheno.problems import fail
+from genopheno.files import remove, write_json
+from genopheno.matrices import people
+from genopheno.matrices.contig import Counts, Inputs, write_contig
+from genopheno.matrices.passing import Passing
+from genopheno.problems import Problem, StageError, fail
 from genopheno.tools import run
-from genopheno.vcf import assert_records, assert_samples, publish, samples_of, variant_id
+from genopheno.vcf import assert_records, assert_samples, publish, records_per_contig, samples_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-# Genotypes held at once: a row group of the genotype table is that large (int8, 32 MB).
-CELLS = 32_000_000
-MAX_ROWS = 20_000
-END_OF_VECTOR = -(2**31) + 1  # of a BCF integer: a sample has fewer chromosomes than others
-VARIANT = ("variant_id", "contig", "position", "reference", "alternate")
-TABLES = ["cohort_samples", "matrix_sites", "matrix_genotypes"]
+TABLES = ("sites", "genotypes", "carriers", "consequences")
 
 
 def matrices(
@@ -39,8 +38,17 @@ def matrices(
     sites_parquet: Path,
     phenotypes_parquet: Path,
     out_dir: Path,
+    *,
+    consequences_parquet: Path | None = None,
+    components_parquet: Path | None = None,
+    traits_json: Path | None = None,
+    groups: Sequence[str] = (),
+    entry_fields: Sequence[str] = (),
+    carriers_max_frequency: float = 0.01,
     min_genotype_quality: int = 0,
-) -> dict[str, int]:
+    with_vcf: bool = True,
+    threads: int = 1,
+) -> dict[str, Any]:
     """Write the matrices of a cohort.
 
     Parameters
@@ -48,320 +56,180 @@ def matrices(
     annotated_vcf : indexed VCF, one alternate allele per record.
     cohort_samples_parquet : table ``cohort_samples``, the samples to keep.
     cohort_variants_parquet : table ``cohort_variants``; those with `passes` are kept.
-    sites_parquet : table ``sites`` of the same VCF.
-    phenotypes_parquet : one row per participant, column ``participant``.
-    out_dir : gets annotated.vcf.gz (+ .tbi; INFO AC, AN and AF are those of the kept
-        samples), sites.parquet (``matrix_sites``), genotypes.parquet
-        (``matrix_genotypes``, samples in the schema metadata key 'samples', in the order of
-        the VCF), samples.parquet, phenotypes.parquet (participants of kept samples) and
-        dictionary.tsv, and matrices.json (what is returned).
+    sites_parquet : table ``sites``, a row per record of the VCF, in its order.
+    phenotypes_parquet : a row per participant, column ``participant``.
+    out_dir : gets directories of a file per contig, each of which opens as one table,
+        sorted by position: sites.parquet (``matrix_sites``), genotypes.parquet
+        (``matrix_genotypes``, samples in the schema metadata key 'samples', in the order of the
+        VCF), carriers.parquet and consequences.parquet; annotated.vcf.gz (+ .tbi; INFO AC, AN
+        and AF are those of the kept samples); genes.parquet, samples.parquet,
+        phenotypes.parquet (participants of kept samples), the data dictionary (dictionary.tsv and
+        .md, datapackage.json), and matrices.json (what is returned).
+    consequences_parquet : table ``consequences`` of the same records; None: there is none, and
+        no genes either.
+    components_parquet, traits_json : of the stages structure and phenotypes; None: not made.
+    groups : columns of the phenotype table by which variants are counted, besides sex.
+    entry_fields : FORMAT fields among DP, GQ and DS that the genotype table takes.
+    carriers_max_frequency : carriers are listed of alternate alleles up to this frequency.
     min_genotype_quality : genotypes of lower GQ become missing, as in the cohort; 0: none.
+    with_vcf : also write annotated.vcf.gz. threads : about so many cores are used.
 
     Returns
     -------
-    Counts: variants and variants_left_out (do not pass), samples and samples_left_out,
-    genotypes_below_quality, participants_with_phenotypes, participants_without.
+    Counts of what was kept and left out, as in matrices.json.
 
     Raises
     ------
     StageError : nothing passes; a sample or a passing variant that the VCF or the sites do
-        not hold.
+        not hold; a variant that is there twice; counts that are not the cohort's; a genotype
+        of more than two alleles.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    samples = fields.read(cohort_samples_parquet)
-    keep = _order_of_vcf(annotated_vcf, list(samples["sample"]), cohort_samples_parquet)
-    passing = Passing(cohort_variants_parquet)
-
-    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".matrices.") as folder:
-        vcf = Path(folder) / "annotated.vcf.gz"
-        seen, poor = _write_genotypes(
-            annotated_vcf,
-            vcf,
-            out_dir / "genotypes.parquet",
-            keep,
-            passing,
-            min_genotype_quality,
-        )
-        run(["bcftools", "index", "-t", vcf])
-        assert_records(vcf, name=out_dir / "annotated.vcf.gz", expected=passing.n)
-        assert_samples(vcf, keep, name=out_dir / "annotated.vcf.gz")
-        publish(vcf, out_dir / "annotated.vcf.gz")
-    _write_sites(sites_parquet, cohort_variants_parquet, out_dir / "sites.parquet", passing.n)
-    fields.write(out_dir / "samples.parquet", samples, "cohort_samples")
-    phenotypes = _write_phenotypes(
-        phenotypes_parquet, set(samples["participant"]), out_dir / "phenotypes.parquet"
+    there = samples_of(annotated_vcf)
+    known = people.read_people(
+        cohort_samples_parquet, phenotypes_parquet, groups, there, annotated_vcf
     )
-    _write_dictionary(phenotypes, out_dir / "dictionary.tsv")
+    wanted = set(known.samples["sample"])
+    keep = tuple(sample for sample in there if sample in wanted)
+    membership, told = people.memberships(known, keep)
+    passing = Passing(cohort_variants_parquet)
+    inputs = Inputs(
+        annotated_vcf,
+        sites_parquet,
+        cohort_variants_parquet,
+        consequences_parquet,
+        keep,
+        len(keep) == len(there),
+        membership,
+        told,
+        min_genotype_quality,
+        tuple(entry_fields),
+        carriers_max_frequency,
+    )
+    records = records_per_contig(annotated_vcf)
+    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".matrices.") as scratch:
+        folder = Path(scratch)
+        done = _contigs(inputs, records, folder, with_vcf, threads)
+        total = {name: sum(getattr(c, name) for c in done.values()) for name in _NUMBERS}
+        if total["variants"] != passing.n:
+            raise fail(
+                "records-lost",
+                annotated_vcf,
+                f"it holds {total['variants']} of the {passing.n} variants that pass",
+                "Run 'genopheno annotate' and what follows again",
+            )
+        written = [contig for contig in records if done[contig].variants]
+        if with_vcf:
+            _publish_vcf(folder, written, keep, passing.n, out_dir / "annotated.vcf.gz")
+        for table in TABLES:
+            _publish_table(folder, written, f"{table}.parquet", out_dir)
+    genes = [c.genes for c in done.values() if c.genes is not None]
+    n_genes = _write_genes(genes, out_dir / "genes.parquet")
+    n_components = people.write_samples(known, components_parquet, out_dir / "samples.parquet")
+    participants = set(known.samples["participant"])
+    n_people = people.write_phenotypes(
+        phenotypes_parquet, traits_json, participants, out_dir / "phenotypes.parquet"
+    )
+    fields.write_dictionary(out_dir)
     counts = {
-        "variants": passing.n,
-        "variants_left_out": seen - passing.n,
+        "records": total["records"],
+        "variants": total["variants"],
+        "variants_left_out": total["records"] - total["variants"],
         "samples": len(keep),
-        "samples_left_out": len(samples_of(annotated_vcf)) - len(keep),
-        "genotypes_below_quality": poor,
-        "participants_with_phenotypes": len(phenotypes),
-        "participants_without": samples["participant"].nunique() - len(phenotypes),
+        "samples_left_out": len(there) - len(keep),
+        "genotypes_below_quality": total["genotypes_below_quality"],
+        "rare_variants": total["rare_variants"],
+        "carriers": total["carriers"],
+        "carriers_max_frequency": carriers_max_frequency,
+        "consequences": total["consequences"],
+        "consequences_left_out": total["consequences_left_out"],
+        "genes": n_genes,
+        "samples_with_components": n_components,
+        "participants_with_phenotypes": n_people,
+        "participants_without": len(participants) - n_people,
+        "groups": {f"{g}: {level}": int(n) for (g, level), n in _sizes(inputs)},
+        "contigs": {c: done[c].variants for c in records},
     }
     write_json(out_dir / "matrices.json", counts)
     return counts
 
 
-def dosages(genotypes: np.ndarray) -> np.ndarray:
-    """Alternate alleles per sample.
-
-    Parameters
-    ----------
-    genotypes : (samples, ploidy) int, allele indices; -1 missing; -2 where a sample has
-        fewer chromosomes than others (VCF's end of vector).
-
-    Returns
-    -------
-    (samples,) int8: 0, 1 or 2 for a diploid, 0 or 1 for a haploid call, -1 where any
-    allele is missing ('./1' too).
-    """
-    dosage = (genotypes > 0).sum(axis=1).astype(np.int8)
-    dosage[(genotypes == -1).any(axis=1)] = -1
-    dosage[(genotypes == -2).all(axis=1)] = -1
-    return dosage
+_NUMBERS = [name for name, value in asdict(Counts()).items() if isinstance(value, int)]
 
 
-def read_dosages(genotypes_parquet: Path) -> tuple[list[str], list[str], np.ndarray]:
-    """Read a genotype table: samples, variant ids, (variants, samples) int8 dosages."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(genotypes_parquet, columns=["variant_id", "dosages"])
-    samples = json.loads(table.schema.metadata[b"samples"])
-    flat = table["dosages"].combine_chunks().flatten().to_numpy()
-    return samples, table["variant_id"].to_pylist(), flat.reshape(table.num_rows, len(samples))
+def _sizes(inputs: Inputs) -> Iterable[tuple[tuple[str, str], float]]:
+    sizes = inputs.groups.members.sum(axis=0)[1:]
+    return zip((inputs.told[name] for name in inputs.groups.names), sizes, strict=True)
 
 
-def _order_of_vcf(vcf: Path, wanted: list[str], source: Path) -> list[str]:
-    there = samples_of(vcf)
-    missing = sorted(set(wanted) - set(there))
-    if missing or not wanted:
-        raise fail(
-            "samples-differ",
-            source,
-            f"samples that {vcf} does not hold: {', '.join(missing[:20])}"
-            if wanted
-            else "it holds no sample",
-            "Run the stages from the calls on again",
+def file_name(contig: str) -> str:
+    """Name of a contig's file: percent-encoded, so that no name leaves the folder."""
+    return quote(contig, safe="")
+
+
+def _contigs(
+    inputs: Inputs, records: dict[str, int], folder: Path, with_vcf: bool, threads: int
+) -> dict[str, Counts]:
+    """Write all contigs, some side by side; each keeps two cores or more busy."""
+    jobs = [
+        (
+            inputs,
+            contig,
+            n,
+            folder / file_name(contig),
+            folder / f"{file_name(contig)}.vcf.gz" if with_vcf else None,
         )
-    return [sample for sample in there if sample in set(wanted)]
+        for contig, n in records.items()
+    ]
+    workers = min(len(jobs), max(1, threads // 2))
+    if workers == 1:
+        return {job[1]: write_contig(*job) for job in jobs}
+    # A forked child would share the threads of Arrow and of the linear algebra.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        # The long ones first: the last to end is then a short one.
+        running = {job[1]: pool.submit(_safely, *job) for job in sorted(jobs, key=lambda j: -j[2])}
+        found = {contig: running[contig].result() for contig in records}
+    if problems := [p for result in found.values() if isinstance(result, list) for p in result]:
+        raise StageError(*problems)
+    return {contig: result for contig, result in found.items() if isinstance(result, Counts)}
 
 
-class Passing:
-    """Passing variants of the cohort, read contig by contig (a genome's would not be small)."""
-
-    def __init__(self, cohort_variants: Path):
-        import pyarrow.dataset as ds
-
-        self.table, self.passes = ds.dataset(cohort_variants), ds.field("passes")
-        self.n = self.table.count_rows(filter=self.passes)
-        if not self.n:
-            raise fail(
-                "variants-none",
-                cohort_variants,
-                "no variant passes the variant QC",
-                "Look at its column 'reasons', and at variant_qc in the configuration",
-            )
-
-    def on(self, contig: str) -> set[tuple[int, str, str]]:
-        """Position, reference and alternate allele of those on one contig."""
-        import pyarrow.dataset as ds
-
-        table = self.table.to_table(
-            columns=["position", "reference", "alternate"],
-            filter=self.passes & (ds.field("contig") == contig),
-        )
-        return set(zip(*(column.to_pylist() for column in table.columns), strict=True))
+def _safely(*job: Any) -> Counts | list[Problem]:
+    """A contig in a process of its own: its problems come back as values."""
+    try:
+        return write_contig(*job)
+    except StageError as error:
+        return error.problems
 
 
-def _write_genotypes(
-    vcf_in: Path,
-    vcf_out: Path,
-    genotypes_out: Path,
-    keep: list[str],
-    passing: Passing,
-    min_quality: int,
-) -> tuple[int, int]:
-    """Write VCF and genotype table of the passing variants and kept samples in one pass.
-
-    Returns
-    -------
-    Records read, and genotypes set missing for their quality.
-    """
-    import cyvcf2
-    import pyarrow.parquet as pq
-
-    schema = fields.schema("matrix_genotypes", metadata={"samples": json.dumps(keep)})
-    block = np.empty((max(1, min(MAX_ROWS, CELLS // len(keep))), len(keep)), np.int8)
-    keys: list[tuple[str, str, int, str, str]] = []
-    contig, wanted, met = None, set(), set()
-    seen = poor = 0
-    reader = cyvcf2.VCF(str(vcf_in), samples=keep, threads=2)
-    _declare_counts(reader)
-    writer = cyvcf2.Writer(str(vcf_out), reader, mode="wz")
-    with (
-        writing(genotypes_out) as beside,
-        pq.ParquetWriter(beside, schema, compression="zstd", use_dictionary=False) as table,
-    ):
-        for record in reader:
-            seen += 1
-            if contig != record.CHROM:
-                contig, wanted, met = record.CHROM, passing.on(record.CHROM), set()
-            key = (record.POS, record.REF, ",".join(record.ALT))
-            if key not in wanted:
-                continue
-            if key in met:
-                raise fail(
-                    "variant-twice",
-                    vcf_in,
-                    f"{variant_id(contig, *key)} is in it twice",
-                    "Normalise the calls with 'bcftools norm -d exact'",
-                )
-            met.add(key)
-            genotypes, n_poor = _genotypes(record, min_quality)
-            poor += n_poor
-            _set_counts(record, genotypes)
-            writer.write_record(record)
-            block[len(keys)] = dosages(genotypes)
-            keys.append((variant_id(contig, *key), contig, *key))
-            if len(keys) == len(block):
-                table.write_table(_group(keys, block, schema))
-                keys.clear()
-        if keys:
-            table.write_table(_group(keys, block, schema))
-        writer.close()
-        reader.close()
-    return seen, poor
+def _publish_vcf(
+    folder: Path, contigs: list[str], keep: Sequence[str], expected: int, out: Path
+) -> None:
+    whole = folder / "annotated.vcf.gz"
+    pieces = [folder / f"{file_name(contig)}.vcf.gz" for contig in contigs]
+    run(["bcftools", "concat", "--naive", "-o", whole, *pieces])
+    run(["bcftools", "index", "-t", whole])
+    assert_records(whole, name=out, expected=expected)
+    assert_samples(whole, keep, name=out)
+    publish(whole, out)
 
 
-def _declare_counts(reader: Any) -> None:
-    for key, number, kind, meaning in (
-        ("AC", "A", "Integer", "Alternate alleles among the called genotypes of these samples"),
-        ("AN", "1", "Integer", "Alleles among the called genotypes of these samples"),
-        ("AF", "A", "Float", "AC / AN"),
-    ):
-        reader.add_info_to_header(
-            {"ID": key, "Number": number, "Type": kind, "Description": meaning}
-        )
+def _publish_table(folder: Path, contigs: list[str], name: str, out_dir: Path) -> None:
+    """Gather the pieces of a table in one directory, which takes the place of the old one."""
+    gathered = folder / name
+    gathered.mkdir()
+    for contig in contigs:
+        piece = folder / file_name(contig) / name
+        if piece.exists():
+            piece.rename(gathered / f"{file_name(contig)}.parquet")
+    remove(out_dir / name)  # an earlier run's, which may have had other contigs
+    if any(gathered.iterdir()):
+        gathered.rename(out_dir / name)
 
 
-def _genotypes(record: Any, min_quality: int) -> tuple[np.ndarray, int]:
-    """Alleles (samples, ploidy) as in `dosages`; those of poor quality set missing in both."""
-    array = record.genotype.array()
-    genotypes, phased = array[:, :-1], array[:, -1:]
-    quality = record.format("GQ") if min_quality > 0 else None
-    if quality is None:
-        return genotypes, 0
-    # A missing GQ is the smallest integer; like the cohort, do not judge by it.
-    poor = (quality[:, 0] >= 0) & (quality[:, 0] < min_quality) & (genotypes >= 0).any(axis=1)
-    if poor.any():
-        genotypes = genotypes.copy()
-        genotypes[poor] = np.where(genotypes[poor] == -2, -2, -1)
-        coded = ((genotypes.astype(np.int32) + 1) << 1) | phased
-        coded[:, 0] &= ~1  # the phase bit belongs to the alleles after the first
-        coded[genotypes == -2] = END_OF_VECTOR
-        record.set_format("GT", np.ascontiguousarray(coded, np.int32))
-    return genotypes, int(poor.sum())
-
-
-def _set_counts(record: Any, genotypes: np.ndarray) -> None:
-    """AC, AN and AF of these samples."""
-    count, number = int((genotypes > 0).sum()), int((genotypes >= 0).sum())
-    record.INFO["AC"], record.INFO["AN"] = count, number
-    if number:
-        record.INFO["AF"] = count / number
-    elif record.INFO.get("AF") is not None:
-        del record.INFO["AF"]  # no calls, no frequency; that of more samples must not stay
-
-
-def _group(keys: list[tuple[Any, ...]], block: np.ndarray, schema: pa.Schema) -> pa.Table:
-    import pyarrow as pa
-
-    rows, samples = len(keys), block.shape[1]
-    starts = np.arange(rows + 1, dtype=np.int32) * samples
-    lists = pa.ListArray.from_arrays(pa.array(starts), pa.array(block[:rows].ravel()))
-    columns = dict(zip(VARIANT, map(list, zip(*keys, strict=True)), strict=True))
-    return pa.Table.from_pydict({**columns, "dosages": lists}, schema=schema)
-
-
-def _write_sites(sites: Path, cohort_variants: Path, out: Path, n_variants: int) -> None:
-    """Join the sites of the passing variants with their cohort columns, contig by contig."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.dataset as ds
-    import pyarrow.parquet as pq
-
-    schema = fields.schema("matrix_sites")
-    own = set(fields.names("sites"))
-    added = ["variant_id", *(name for name in schema.names if name not in own)]
-    cohort = ds.dataset(cohort_variants)
-    left, written = ds.dataset(sites), 0
-    contigs = pc.unique(left.to_table(columns=["contig"])["contig"]).to_pylist()
-    with writing(out) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as table:
-        for contig in contigs:
-            here = ds.field("contig") == contig
-            passing = cohort.to_table(columns=added, filter=here & ds.field("passes"))
-            site = left.to_table(filter=here)
-            index = pc.index_in(site["variant_id"], passing["variant_id"])
-            kept = pc.is_valid(index)
-            site = site.filter(kept)
-            both = passing.take(index.filter(kept))
-            columns = {**_columns(site), **_columns(both)}
-            table.write_table(
-                pa.table([columns[n] for n in schema.names], names=schema.names).cast(schema)
-            )
-            written += site.num_rows
-    if written != n_variants:
-        raise fail(
-            "records-lost",
-            sites,
-            f"it holds {written} of the {n_variants} variants that pass",
-            "Run 'genopheno annotate' and what follows again",
-        )
-
-
-def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
-    return dict(zip(table.column_names, table.columns, strict=True))
-
-
-def _write_phenotypes(source: Path, participants: set[str], out: Path) -> pa.Table:
-    """Phenotypes of the people of the cohort, columns and types as they are."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(source)
-    kept = pc.is_in(table["participant"], value_set=pa.array(sorted(participants), pa.string()))
-    table = table.filter(kept)
-    with writing(out) as beside:
-        pq.write_table(table, beside, compression="zstd")
-    return table
-
-
-def _write_dictionary(phenotypes: pa.Table, out: Path) -> None:
-    """Data dictionary of the tables beside it; phenotype columns by name and type."""
-    import pandas as pd
-
-    known: pd.DataFrame = fields.dictionary(TABLES)
-    meaning = {"participant": "person", "sex": "declared sex: female, male or unknown"}
-    own = pd.DataFrame(
-        [
-            (
-                "phenotypes",
-                column.name,
-                str(column.type),
-                "",
-                "controlled",
-                meaning.get(column.name, "as declared in the phenotypes of the project"),
-            )
-            for column in phenotypes.schema
-        ],
-        columns=known.columns,
-    )
-    # The file names that people see, not the names of the registry.
-    files = {"cohort_samples": "samples", "matrix_sites": "sites", "matrix_genotypes": "genotypes"}
-    known = known.assign(table=known["table"].replace(files))
-    write_text(out, pd.concat([known, own]).to_csv(sep="\t", index=False))
+def _write_genes(parts: list[pa.Table], out: Path) -> int:
+    table = pa.concat_tables([fields.schema("matrix_genes").empty_table(), *parts])
+    fields.write(out, table.to_pandas(), "matrix_genes")
+    return table.num_rows

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genopheno.report import kinship
 from genopheno.report.blocks import column, figure, grid, markup_free, note, numbers, table
 from genopheno.report.figures import limit_lines
 from genopheno.report.read import Results, first
@@ -155,37 +156,14 @@ def _kin(pairs: pd.DataFrame) -> dict[str, Any] | None:
         here = held[held["outcome"] == outcome].head(MOST_PAIRS)
         if here.empty:
             continue
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": numbers(here["ibs0"], 4),
-                "y": numbers(here["kinship"], 4),
-                "text": [
-                    markup_free(f"{a} – {b}, {relation}")
-                    for a, b, relation in zip(
-                        here["sample_1"], here["sample_2"], here["relation"], strict=True
-                    )
-                ],
-                "hovertemplate": "<b>%{text}</b><br>kinship %{y:.3f}, IBS0 %{x:.4f}<extra></extra>",
-                "name": NAMES.get(outcome, outcome),
-                "marker": {
-                    "color": colour,
-                    "size": 9,
-                    "opacity": 0.8,
-                    "symbol": "x" if outcome == "differs" else "circle",
-                },
-            }
-        )
-    layout = {
-        "xaxis": {"title": {"text": "IBS0 (opposite homozygotes)"}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": "kinship (KING-robust)"}},
-        "showlegend": True,
-    }
-    return figure(
+        named = zip(here["sample_1"], here["sample_2"], here["relation"], strict=True)
+        labels = [f"{a} – {b}, {relation}" for a, b, relation in named]
+        symbol = "x" if outcome == "differs" else "circle"
+        data.append(kinship.series(here, NAMES.get(outcome, outcome), labels, colour, symbol))
+    return kinship.plot(
         "plot-pairs",
         "Pairs of samples: declared and found",
-        {"data": data, "layout": layout},
+        data,
         alt="Kinship against the share of opposite homozygotes, a dot per pair",
         caption="Samples of one person lie at 0.5 and 0, parents and children at 0.25 and 0, "
         "unrelated people around 0 on the right. From sure genotypes only.",

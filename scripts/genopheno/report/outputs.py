@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from genopheno.report.blocks import Section, column, facts, table
-from genopheno.report.read import Results
+from genopheno.report.read import Results, size
 
 # Pattern below results/, what it is, and one line that opens it.
 FILES = (
     ("annotated/cohort.vcf.gz", "Annotated variants and genotypes", "bcftools view {path} | less"),
     ("annotated/sites.parquet", "Annotated sites, a row per variant", 'pd.read_parquet("{path}")'),
+    ("annotated/consequences.parquet", "Consequences, all", 'pd.read_parquet("{path}")'),
     ("cohort/cohort.mt", "Joined cohort", 'hl.read_matrix_table("{path}")'),
     ("cohort/genotypes.bed", "Genotypes for PLINK", "plink2 --bfile {stem}"),
     ("cohort/samples.parquet", "Samples of the cohort", 'pd.read_parquet("{path}")'),
@@ -26,9 +27,6 @@ FILES = (
     ("summaries/*.parquet", "Cohort summaries", 'pd.read_parquet("{path}")'),
     ("truth/*.html", "Control against its truth set", "open {path}"),
     ("truth/*.errors.vcf.gz", "Its calls that are not right", "bcftools view {path} | less"),
-    ("matrices/*.vcf.gz", "Annotated matrix, VCF", "bcftools view {path} | less"),
-    ("matrices/*.parquet", "Annotated matrix, tables", 'pd.read_parquet("{path}")'),
-    ("matrices/*.tsv", "Data dictionary", 'pd.read_table("{path}")'),
     ("report/multiqc.html", "MultiQC: read quality", "open {path}"),
     ("crams", "Aligned reads, a CRAM per sample", "samtools view -T genome.fa {path}/SAMPLE.cram"),
 )
@@ -39,7 +37,7 @@ def files(results: Results) -> Section:
     part = Section(
         "files",
         "Files",
-        "Paths are relative to the project folder. pd is pandas, hl is Hail.",
+        "Beside the matrices. Paths are relative to the project folder. pd is pandas, hl is Hail.",
     )
     rows: dict[str, list[Any]] = {"path": [], "what": [], "bytes": [], "open": []}
     for pattern, what, opens in FILES:
@@ -62,13 +60,6 @@ def files(results: Results) -> Section:
     ]
     part.add(table("table-files", "", columns, rows, page=40))
     return part
-
-
-def size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    if path.is_dir():
-        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    return path.stat().st_size
 
 
 def provenance(known: dict[str, Any], config: dict[str, Any]) -> Section:

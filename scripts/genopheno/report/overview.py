@@ -204,8 +204,17 @@ def _calls(counts: dict[str, Any], came: str, left: str) -> list[dict[str, Any]]
     return [step(came, records), *ends]
 
 
+def _combined(results: Results) -> dict[str, Any]:
+    """Counts of `combine` as `_calls` takes them: alleles that moved are not among its alleles."""
+    told = results.json("calls/combine.json")
+    if (alleles := count(told.get("alleles"))) is None:
+        return {}
+    return told | {"records_in": alleles + (told.get("alleles_not_left_aligned_removed") or 0)}
+
+
 def _variants(results: Results, passing: pd.DataFrame | None, called: int | None):
     steps = [
+        *_calls(_combined(results), "alleles of the gVCFs", "combined"),
         *_calls(results.json("calls/gather.json"), "records called", "gathered"),
         *_calls(results.json("calls/merge.json"), "records of all files", "merged"),
     ]

@@ -12,6 +12,7 @@ from genopheno.report import (
     cohort,
     controls,
     coverage,
+    matrices,
     outputs,
     overview,
     samples,
@@ -62,6 +63,7 @@ def write(
         structure.section(held),
         tested,
         cohort.section(held, groups),
+        matrices.section(held),
         outputs.files(held),
         outputs.provenance(provenance, config),
     ]

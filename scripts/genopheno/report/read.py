@@ -62,13 +62,13 @@ class Results:
             raise self._unreadable(name, error) from None
 
     def columns(self, name: str) -> list[str]:
-        """Column names of a Parquet file; empty where it is absent."""
+        """Column names of a Parquet file or folder of such; empty where it is absent."""
         if not self.has(name):
             return []
-        import pyarrow.parquet as pq
+        import pyarrow.dataset as ds
 
         try:
-            return pq.read_schema(self.path(name)).names
+            return ds.dataset(self.path(name), format="parquet").schema.names
         except (OSError, ValueError) as error:
             raise self._unreadable(name, error) from None
 
@@ -97,12 +97,12 @@ class Results:
         return table
 
     def rows(self, name: str) -> int | None:
-        """Number of rows of a Parquet file, from its footer; None where it is absent."""
+        """Number of rows of a Parquet file or folder, from footers; None where it is absent."""
         if not self.has(name):
             return None
-        import pyarrow.parquet as pq
+        import pyarrow.dataset as ds
 
-        return pq.read_metadata(self.path(name)).num_rows
+        return ds.dataset(self.path(name), format="parquet").count_rows()
 
     def why(self, *names: str) -> str:
         """One sentence for a part of the page whose files are absent."""
@@ -139,6 +139,13 @@ def first(value: Any, *keys: str, default: Any = None) -> Any:
         if found is not None:
             return found
     return default
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    return path.stat().st_size
 
 
 def count(value: Any) -> int | None:

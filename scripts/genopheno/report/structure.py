@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genopheno.report import kinship as pairs_plot
 from genopheno.report.blocks import (
     Section,
     card,
@@ -164,8 +165,8 @@ def _ancestry(facts: dict[str, Any]) -> dict[str, Any] | None:
     said = first(facts, "ancestry", default=None)
     if not said:
         return None
-    names = list(said["groups"])
     panel = said["leave_one_out"]
+    names = [*sorted(panel), *sorted(said["groups"].keys() - panel.keys())]  # unassigned last
     rows = {
         "group": names,
         "people": [said["groups"][name] for name in names],
@@ -248,45 +249,15 @@ def _relationships(kinship: pd.DataFrame | None) -> dict[str, Any] | None:
         here = kinship[kinship["relationship"] == name].nlargest(3000, "kinship")
         if here.empty:
             continue
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": numbers(here["ibs0"], 4),
-                "y": numbers(here["kinship"], 4),
-                "text": [
-                    markup_free(f"{a} – {b}")
-                    for a, b in zip(here["sample_1"], here["sample_2"], strict=True)
-                ],
-                "hovertemplate": "<b>%{text}</b><br>kinship %{y:.3f}, IBS0 %{x:.4f}<extra></extra>",
-                "name": name,
-                "marker": {"color": colours[name], "size": 8, "opacity": 0.8},
-            }
-        )
-    layout = {
-        "xaxis": {"title": {"text": "IBS0 (opposite homozygotes)"}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": "kinship (KING-robust)"}, "range": [0, 0.52]},
-        "showlegend": True,
-        "shapes": [
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": bound,
-                "y1": bound,
-                "line": {"color": "var:line", "width": 1, "dash": "dot"},
-            }
-            for bound in (0.354, 0.177, 0.0884, 0.0442)
-        ],
-    }
-    return figure(
+        labels = [f"{a} – {b}" for a, b in zip(here["sample_1"], here["sample_2"], strict=True)]
+        data.append(pairs_plot.series(here, name, labels, colours[name]))
+    return pairs_plot.plot(
         "plot-kinship",
         "Kinship of related pairs",
-        {"data": data, "layout": layout},
+        data,
         alt="Kinship against the fraction of opposite homozygotes, a dot per related pair",
         caption="Dotted: bounds of duplicates, first, second and third degree.",
-        height=320,
+        bounds=pairs_plot.BOUNDS,
     )
 
 

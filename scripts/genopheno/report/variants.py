@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genopheno.report.blocks import Section, card, cards, figure, grid, note
+from genopheno.report import annotation
+from genopheno.report.blocks import Section, card, cards, facts, figure, grid
 from genopheno.report.figures import IMPACT, bars, histogram
-from genopheno.report.read import Results, first
+from genopheno.report.read import Results, count, first
 
 TRANSITIONS = {("A", "G"), ("G", "A"), ("C", "T"), ("T", "C")}
 SEVERITY = ("HIGH", "MODERATE", "LOW", "MODIFIER")
@@ -63,9 +64,7 @@ def section(results: Results) -> Section:
     part.add(_consequences(main))
     if cohort is not None and not cohort.empty:
         part.add(grid(_spectrum(cohort), _call_rate(cohort)))
-    part.add(_annotation(results))
-    for warning in first(results.json("annotated/annotation.json"), "warnings", default=[]):
-        part.add(note(f"Annotation: {warning}.", "warn"))
+    part.add(*annotation.blocks(results), _store(results))
     return part
 
 
@@ -213,32 +212,24 @@ def _call_rate(cohort: pd.DataFrame) -> dict[str, Any] | None:
     )
 
 
-def fractions(annotation: dict[str, Any]) -> dict[str, float]:
-    """Fraction of the records annotated by each database, from ``annotation.json``."""
-    known = first(annotation, "databases", "fraction_annotated", "fractions", default={})
-    if isinstance(known, list):
-        known = {str(k.get("name", i)): k for i, k in enumerate(known) if isinstance(k, dict)}
-    found = {}
-    for name, value in known.items() if isinstance(known, dict) else ():
-        if isinstance(value, dict):
-            value = first(value, "fraction", "fraction_annotated", "annotated_fraction")
-        if isinstance(value, int | float):
-            found[str(name)] = float(value)
-    return found
-
-
-def _annotation(results: Results) -> dict[str, Any] | None:
-    known = fractions(results.json("annotated/annotation.json"))
-    if not known:
+def _store(results: Results) -> dict[str, Any] | None:
+    """Strategy gvcf: what the last run did to the store of gVCFs."""
+    told = results.json("calls/combine.json")
+    if not told:
         return None
-    spec = bars(list(known), list(known.values()), axis="fraction of the variants")
-    spec["data"][0]["text"] = [f"{value:.1%}" for value in known.values()]
-    spec["layout"]["xaxis"] |= {"range": [0, 1.1], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
-    return figure(
-        "plot-annotation",
-        "Found in site databases",
-        spec,
-        alt="Fraction of the variants found in each site database",
-        height=110 + 32 * len(known),
-        wide=True,
+    return facts(
+        "Store of gVCFs",
+        [
+            ("Samples", first(told, "samples")),
+            *(
+                (label, count(first(told, key)))
+                for key, label in (
+                    ("added", "Added by this run"),
+                    ("changed", "Replaced by this run"),
+                    ("removed", "Taken out by this run"),
+                )
+            ),
+            ("Alleles", first(told, "alleles")),
+            ("Alleles of filtered calls only", first(told, "alleles_of_filtered_calls_only")),
+        ],
     )

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from genopheno.contig_names import some
 from genopheno.files import md5
 from genopheno.problems import fail
 from genopheno.submission import memory
-from genopheno.submission.contigs import Sequence, misfit, some
+from genopheno.submission.contigs import Sequence, misfit
 from genopheno.submission.cram import first_damage
 from genopheno.submission.names import missing
 from genopheno.submission.streams import COPY, Fault

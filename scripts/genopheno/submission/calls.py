@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genopheno import flavours
+from genopheno.contig_names import SHOWN, some
 from genopheno.files import md5
-from genopheno.submission.contigs import SHOWN, some
 from genopheno.submission.streams import COPY, GZIP, Fault, Stream
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")

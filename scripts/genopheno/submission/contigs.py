@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from genopheno.contig_names import match, other_spelling, some
 from genopheno.problems import Problem
 from genopheno.submission.streams import Fault
 
-SHOWN = 5  # names in a message
-ALIKE = {"M": "MT", "MT": "M"}
+MITOCHONDRION = ("M", "MT", "chrM", "chrMT")
 
 
 @dataclass
@@ -22,6 +22,7 @@ class Sequence:
     m5 : of a FASTA: MD5 of each contig's bases in upper case, the M5 of the SAM specification.
     records : sequences, features or variants.
     size, md5 : of the file on disk (bytes; hexadecimal).
+    fields : of a database: what can be taken from it; None: not known.
     """
 
     path: str
@@ -31,31 +32,27 @@ class Sequence:
     size: int = 0
     md5: str = ""
     m5: dict[str, str] = field(default_factory=dict)
-
-
-def other_spelling(name: str) -> set[str]:
-    """How else a contig may be called: with or without 'chr', M or MT."""
-    bare = name[3:] if name.lower().startswith("chr") else name
-    bares = {bare, ALIKE.get(bare, bare)}
-    return (bares | {"chr" + b for b in bares} | {"Chr" + b for b in bares}) - {name}
+    fields: list[str] | None = None
 
 
 def compare(fasta: Sequence, other: Sequence) -> tuple[list[Problem], list[str]]:
     """Compare the contigs of gene models or of a database with those of the FASTA.
 
+    A database is renamed when it is prepared, where that is clear ('20' for 'chr20').
+
     Returns
     -------
-    problems : ``contig-names`` if no name is shared, or if a name is absent from the FASTA
-        that has it in another spelling ('20' for 'chr20'); ``contig-lengths`` if a shared
-        contig has another length, or features beyond its end: that is another build.
-    notes : contigs that the FASTA does not have at all (scaffolds).
+    problems : ``contig-names`` if no name is shared, if a name could be several of the FASTA,
+        or if a name of gene models is absent from the FASTA that has it in another spelling;
+        ``contig-lengths`` if a shared contig has another length, or features beyond its end:
+        that is another build.
+    notes : contigs that are renamed, and those that the FASTA does not have at all (scaffolds).
     """
-    what = "gene models" if other.kind == "genes" else "database"
-    shared = other.contigs.keys() & fasta.contigs.keys()
-    absent = [name for name in other.contigs if name not in shared]
-    renamed = [name for name in absent if other_spelling(name) & fasta.contigs.keys()]
-    if renamed or not shared:
-        wrong = renamed or absent
+    genes = other.kind == "genes"
+    names, ambiguous = match(other.contigs, fasta.contigs)
+    renamed = [a for a, b in names.items() if a != b]
+    wrong = [*(renamed if genes else []), *ambiguous] or ([] if names else list(other.contigs))
+    if wrong:
         theirs, ours = some(wrong), some(list(fasta.contigs))
         return [
             Problem(
@@ -69,33 +66,42 @@ def compare(fasta: Sequence, other: Sequence) -> tuple[list[Problem], list[str]]
         ], []
     longer = [
         name
-        for name in other.contigs
-        if name in shared
-        and other.contigs[name]
+        for name, ours in names.items()
+        if other.contigs[name]
         and (
-            other.contigs[name] > fasta.contigs[name]
-            if other.kind == "genes"
-            else other.contigs[name] != fasta.contigs[name]
+            other.contigs[name] > fasta.contigs[ours]
+            if genes
+            else other.contigs[name] != fasta.contigs[ours]
+            # The mitochondrion of hg19 is another one, which is left out.
+            and not (name in renamed and ours in MITOCHONDRION)
         )
     ]
     if longer:
         name = longer[0]
-        verb = "reaches to" if other.kind == "genes" else "has a length of"
+        verb = "reaches to" if genes else "has a length of"
         return [
             Problem(
                 "contig-lengths",
                 other.path,
                 found=f"contig {name} {verb} {other.contigs[name]} bp here, but has "
-                f"{fasta.contigs[name]} bp in the reference {fasta.path}: another genome build",
+                f"{fasta.contigs[names[name]]} bp in the reference {fasta.path}: another genome "
+                "build",
                 mend="Use files of one build (GRCh37 and GRCh38 have other coordinates)",
             )
         ], []
+    notes = []
+    if renamed:
+        notes.append(
+            f"{other.path}: contigs {some(renamed)} are taken as "
+            f"{some([names[name] for name in renamed])} of the reference"
+        )
+    absent = [name for name in other.contigs if name not in names]
     if absent:
-        return [], [
-            f"{other.path}: {len(absent)} contigs of the {what} are not in the reference and are "
-            f"not used: {some(absent)}"
-        ]
-    return [], []
+        notes.append(
+            f"{other.path}: {len(absent)} contigs of the {'gene models' if genes else 'database'} "
+            f"are not in the reference and are not used: {some(absent)}"
+        )
+    return [], notes
 
 
 def misfit(
@@ -151,9 +157,3 @@ def misfit(
             instead,
         )
     return None
-
-
-def some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(repr, names[:SHOWN])) + more

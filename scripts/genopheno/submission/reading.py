@@ -13,6 +13,7 @@ from typing import Any
 from genopheno.submission import memory, reference
 from genopheno.submission.alignments import read_alignment
 from genopheno.submission.calls import read_gvcf, read_vcf
+from genopheno.submission.databases import read_database
 from genopheno.submission.fastq import check_pair
 from genopheno.submission.streams import Fault
 from genopheno.submission.unit import Unit
@@ -28,6 +29,7 @@ WORTH_A_PROCESS = 128 << 20
 # By kind: the reader of one file; it raises `Fault` and returns a dataclass of what it found.
 READERS: dict[str, Callable[[str], Any]] = {
     **reference.READERS,
+    "database": read_database,
     "bam": read_alignment,
     "cram": read_alignment,
     "gvcf": read_gvcf,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from genopheno.files import md5, write_json
 from genopheno.problems import Problem, Problems, StageError
 from genopheno.submission import entries, memory, reading, sheet
 from genopheno.submission.contigs import Sequence, compare
+from genopheno.submission.databases import lacking
 from genopheno.submission.names import file_fault
 from genopheno.submission.reading import Progress, Result, Stat, Task
 from genopheno.submission.regions import check_targets
@@ -57,6 +58,7 @@ def check(
     progress: Progress | None = None,
     realign: bool = False,
     kept: Callable[[Unit], bool] = lambda unit: False,
+    database_fields: Mapping[str, Iterable[str]] | None = None,
 ) -> Received:
     """Verify a whole submission: the sheet, all it names, the reference and the databases.
 
@@ -64,7 +66,7 @@ def check(
 
     Parameters
     ----------
-    databases : VCF of sites by name.
+    databases : VCF, BED or table of sites by name.
     targets : BED to which calling is limited; None: the whole reference.
     cache : results of earlier checks (`remember`); files of the same path, size and time are
         not read again.
@@ -73,6 +75,7 @@ def check(
     realign : aligned BAM and CRAM will be aligned again.
     kept : tells of a row whether what was made of it is still there. Then its own files may be
         gone, if an earlier check found them sound.
+    database_fields : fields that are asked for, by name of the database; None: not checked.
     """
     sheet_path = Path(sheet_path)
     known = memory.recall(cache)
@@ -101,7 +104,9 @@ def check(
         if not result["faults"]:
             _sound(received, task, stat, result, known)
     problems += _same_content(received)
-    sequence = _names(received, results, str(fasta), str(genes), databases or {})
+    sequence = _names(
+        received, results, str(fasta), str(genes), databases or {}, database_fields or {}
+    )
     if targets and sequence:
         _, faults, notes = check_targets(targets, sequence.contigs)
         problems += faults
@@ -236,7 +241,12 @@ def _same_content(received: Received) -> Iterator[Problem]:
 
 
 def _names(
-    received: Received, results: dict, fasta: str, genes: str, databases: dict[str, Path]
+    received: Received,
+    results: dict,
+    fasta: str,
+    genes: str,
+    databases: dict[str, Path],
+    fields: Mapping[str, Iterable[str]],
 ) -> Sequence | None:
     """Compare the contigs of reference, genes and databases, and keep what the receipt tells.
 
@@ -262,6 +272,10 @@ def _names(
             problems, notes = compare(sequence, other)
             received.problems += problems
             received.notes += notes
+    for name, path in databases.items():
+        if ("database", str(path)) in sound:
+            database = sound["database", str(path)]
+            received.problems += lacking(name, database, list(fields.get(name, ())))
     received.reference = {
         kind: received.files[path]
         for kind, path in (("fasta", fasta), ("genes", genes))

@@ -1,4 +1,4 @@
-"""Reference sequence, gene models and site databases: verified, compared, brought into form."""
+"""Reference sequence and gene models: verified, compared, brought into form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from genopheno.files import writing
 from genopheno.problems import StageError, fail
 from genopheno.submission.contigs import Sequence, compare
-from genopheno.submission.streams import COPY, Fault, Stream
+from genopheno.submission.streams import COPY, Fault, Stream, lines_of
 
 # Reference names of the SAM specification (1.6, section 1.2.1).
 CONTIG = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
@@ -123,23 +123,12 @@ def _no_sequence(found: Sequence, name: str | None, path: str | Path) -> None:
         raise Fault("no-sequence", f"{path}: contig {name!r} has no bases", COPY)
 
 
-def _lines(stream: Stream) -> Iterator[list[bytes]]:
-    """Lists of whole lines."""
-    tail = b""
-    for block in stream:
-        lines = (tail + block).split(b"\n")
-        tail = lines.pop()
-        yield lines
-    if tail.strip():
-        yield [tail]
-
-
 def read_genes(path: str | Path) -> Sequence:
     """Verify Ensembl-style GFF3 in one pass (`Fault` at the first thing that is wrong)."""
     stream = Stream(Path(path))
     found = Sequence(str(path), "genes")
     number, transcripts, done = 0, 0, False
-    for lines in _lines(stream):
+    for lines in lines_of(stream):
         for line in () if done else lines:
             number += 1
             if line.startswith(b"##FASTA") or line.startswith(b">"):
@@ -174,60 +163,7 @@ def read_genes(path: str | Path) -> Sequence:
     return found
 
 
-def read_database(path: str | Path) -> Sequence:
-    """Verify a VCF of sites in one pass (`Fault` at the first thing that is wrong).
-
-    The contigs are those of the records; the lengths are from the header where it has them.
-    """
-    stream = Stream(Path(path))
-    found = Sequence(str(path), "database")
-    lengths: dict[str, int] = {}
-    first = True
-    last: bytes | None = None
-    for lines in _lines(stream):
-        if first and (not lines or not lines[0].startswith(b"##fileformat=VCF")):
-            raise Fault(
-                "not-vcf",
-                f"{path} does not begin with '##fileformat=VCF'",
-                "Give a VCF, plain or bgzip (bcftools view -O z turns BCF into it)",
-            )
-        first = False
-        if lines and last is not None and not lines[0].startswith(b"#"):
-            # Nearly always the whole block is of one contig: count instead of splitting.
-            mark = last + b"\t"
-            if sum(map(bytes.startswith, lines, [mark] * len(lines))) == len(lines):
-                found.records += len(lines)
-                continue
-        for line in lines:
-            if line.startswith(b"##contig=<"):
-                _contig_line(line.decode("utf-8", "replace"), lengths)
-            elif line.strip() and not line.startswith(b"#"):
-                name, tab, _ = line.partition(b"\t")
-                if not tab:
-                    raise Fault(
-                        "vcf-record",
-                        f"{path}: record {found.records + 1} has no columns between tabs",
-                        COPY,
-                    )
-                if name != last:
-                    last = name
-                    text = name.decode("latin-1")
-                    found.contigs[text] = lengths.get(text, 0)
-                found.records += 1
-    if not found.records:
-        raise Fault("no-records", f"{path} has a header but no variants", COPY)
-    found.size, found.md5 = stream.size, stream.md5
-    return found
-
-
-def _contig_line(line: str, lengths: dict[str, int]) -> None:
-    name = re.search(r"[<,]ID=([^,>]+)", line)
-    length = re.search(r"[<,]length=(\d+)", line)
-    if name:
-        lengths[name[1]] = int(length[1]) if length else 0
-
-
-READERS = {"fasta": read_fasta, "genes": read_genes, "database": read_database}
+READERS = {"fasta": read_fasta, "genes": read_genes}
 
 
 # --- the form that the tools need ----------------------------------------------------------

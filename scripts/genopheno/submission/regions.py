@@ -7,9 +7,9 @@ from pathlib import Path
 
 from genopheno import bed
 from genopheno.bed import Region
+from genopheno.contig_names import other_spelling
 from genopheno.files import write_json, write_text
 from genopheno.problems import Problem, Problems
-from genopheno.submission.contigs import other_spelling
 from genopheno.submission.names import file_fault
 
 

@@ -114,3 +114,14 @@ class Stream:
                 COPY,
             )
         return raw
+
+
+def lines_of(stream: Stream) -> Iterator[list[bytes]]:
+    """Lists of whole lines, without their ends."""
+    tail = b""
+    for block in stream:
+        lines = (tail + block).split(b"\n")
+        tail = lines.pop()
+        yield lines
+    if tail.strip():
+        yield [tail]
