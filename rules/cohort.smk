@@ -1,4 +1,4 @@
-# Genotypes meet people: phenotypes, the Hail cohort, its structure and its summaries.
+# Genotypes meet people: phenotypes, the Hail cohort and its summaries.
 
 
 rule phenotypes:
@@ -63,37 +63,6 @@ rule join:
         " --min-hwe-p-value {params.min_hwe_p_value}"
         " --min-genotype-quality {params.min_genotype_quality}"
         " --out-dir results/cohort --threads {threads} --memory {resources.mem_mb}"
-        " > {log} 2>&1"
-
-
-rule structure:
-    input:
-        multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
-    output:
-        components="results/structure/components.parquet",
-        kinship="results/structure/kinship.parquet",
-        report="results/structure/structure.json",
-    log:
-        "results/logs/structure.log",
-    benchmark:
-        "results/benchmarks/structure.tsv"
-    conda:
-        "../envs/python.yaml"
-    threads: 8
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
-    params:
-        components=SETTINGS.structure.components,
-        min_allele_frequency=SETTINGS.structure.min_allele_frequency,
-        max_kinship=SETTINGS.structure.max_kinship,
-        min_independent_variants=SETTINGS.structure.min_independent_variants,
-    shell:
-        "genopheno structure --genotypes results/cohort/genotypes"
-        " --components {params.components} --min-allele-frequency {params.min_allele_frequency}"
-        " --max-kinship {params.max_kinship}"
-        " --min-independent-variants {params.min_independent_variants}"
-        " --out-dir results/structure --threads {threads}"
         " > {log} 2>&1"
 
 

@@ -224,9 +224,29 @@ class VariantQC(Section):
     """Genotypes below this GQ become missing (Phred); 0: keep all."""
 
 
+class Ancestry(Section):
+    panel: Path
+    """Genotypes of the reference panel: PLINK fileset, without .bed."""
+    labels: Path
+    """TSV with the columns sample and group: the group of each of the panel's samples."""
+    min_probability: Fraction = 0.9
+    """People whose most probable group is less probable than this are unassigned."""
+    components: Positive = 4
+    """Principal components of the panel to use."""
+    min_shared_variants: Positive = 1000
+    """Common variants that panel and cohort must share."""
+
+
 class Structure(Section):
     components: Positive = 10
     """Principal components to compute."""
+    ld_r2: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Components: of two variants in a window with a squared correlation above this, one is
+    left out. 1: no pruning. Kinship uses all common variants."""
+    ld_window_kb: Annotated[float, Field(gt=0)] = 1000
+    """Reach of the window (kb)."""
+    ld_window_variants: Positive | None = None
+    """Reach of the window in variants, instead of kb."""
     min_allele_frequency: Fraction = 0.05
     """Variants below this minor allele frequency are not used for components and kinship."""
     max_kinship: float = 0.0884
@@ -235,6 +255,14 @@ class Structure(Section):
     min_independent_variants: Annotated[int, Field(ge=0)] = 1000
     """Kinship from a short stretch of the genome says little about people: with fewer variants
     50 kb apart than this, pairs are reported and nobody is dropped. 0: always drop."""
+    keep_cases_of: str | None = None
+    """Binary trait whose cases stay in the unrelated set where either of two relatives may."""
+    max_isolation: Annotated[float, Field(gt=0)] = 6
+    """People are flagged as outliers whose distance to the nearest others on the components
+    is so many robust standard deviations (log scale) above the median. Nobody is dropped."""
+    ancestry: Ancestry | None = None
+    """Ancestry groups by a labelled reference panel: panel, labels, min_probability,
+    components, min_shared_variants. null: none."""
 
 
 class WholeGenomeRegression(Section):

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from genopheno import fields
+from genopheno.genotypes import Genotypes
+from genopheno.structure.ancestry import ancestry, read_labels
 from genopheno.structure.run import run
 
 
@@ -76,3 +78,62 @@ def test_relatives_are_dropped_and_projected_into_their_population(hapmap3, tmp_
     nearest = ((scores[known][:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
     assert known.sum() > 50
     assert (nearest == continent[known]).all()
+
+
+GROUPS = {"AFR": ("ASW", "LWK", "MKK", "YRI"), "AMR": ("MEX",), "EAS": ("CHB", "CHD", "JPT"),
+          "EUR": ("CEU", "TSI"), "SAS": ("GIH",)}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def labelled(data, tmp_path_factory):
+    """Panel of HapMap 3 with continental groups, as 1000 Genomes names them; and populations."""
+    folder = data("hapmap3_pca")
+    people = pd.read_csv(folder / "samples.tsv", sep="\t").set_index("iid")["population"]
+    of = {population: group for group, held in GROUPS.items() for population in held}
+    path = tmp_path_factory.mktemp("labels") / "labels.tsv"
+    table = people.map(of).rename("group").rename_axis("sample").reset_index()
+    table.sample(frac=1, random_state=1).to_csv(path, sep="\t", index=False)
+    return folder / "hapmap3", path, people
+
+
+def grouped(cohort: Genotypes, panel: Genotypes, labels: np.ndarray):
+    return ancestry(
+        cohort, panel, labels, min_allele_frequency=0.05, n_components=4, min_probability=0.9,
+        min_shared_variants=1000, ld_r2=1, ld_window_kb=1000,
+    )  # fmt: skip
+
+
+def test_leave_one_out_into_continental_groups(labelled):
+    prefix, path, _ = labelled
+    genotypes = Genotypes.open(prefix)
+    labels, _ = read_labels(path, genotypes.samples)
+    facts = grouped(genotypes, genotypes, labels).facts
+    assert facts["leave_one_out_accuracy"] >= 0.99
+    assert {name: sum(row.values()) for name, row in facts["leave_one_out"].items()} == {
+        "AFR": 384, "AMR": 48, "EAS": 247, "EUR": 191, "SAS": 87
+    }  # fmt: skip
+
+
+def test_people_who_took_no_part_in_the_axes_are_grouped_as_well(labelled):
+    """Half of the people label the other half: axes and groups know nothing of them."""
+    prefix, path, _ = labelled
+    genotypes = Genotypes.open(prefix)
+    labels, _ = read_labels(path, genotypes.samples)
+    half = np.random.default_rng(1).random(len(labels)) < 0.5
+    right = 0
+    for held in (half, ~half):
+        known = np.where(held, None, labels)
+        right += (grouped(genotypes, genotypes, known).group[held] == labels[held]).sum()
+    assert right / len(labels) >= 0.99
+
+
+def test_without_a_group_for_them_people_are_mostly_unassigned(labelled):
+    """A panel without South Asians and Mexicans must not call them something else for sure."""
+    prefix, path, people = labelled
+    genotypes = Genotypes.open(prefix)
+    labels, _ = read_labels(path, genotypes.samples)
+    known = np.where(np.isin(labels, ["SAS", "AMR"]), None, labels)
+    found = grouped(genotypes, genotypes, known)
+    gih = people[genotypes.samples].to_numpy() == "GIH"
+    assert (found.group[gih] == "unassigned").mean() > 0.95
+    assert (found.group[~gih & (labels != "AMR")] == labels[~gih & (labels != "AMR")]).mean() > 0.99

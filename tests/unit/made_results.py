@@ -223,9 +223,33 @@ def make_results(
         }
     )
     fields.write(root / "structure/kinship.parquet", pairs, "kinship")
+    group = np.where(population[kept] == "north", "north group", EVIL)
+    group[5] = "unassigned"
+    fields.write(
+        root / "structure/samples.parquet",
+        pd.DataFrame(
+            {
+                "sample": sample[kept],
+                "family": None,
+                "unrelated": unrelated,
+                "group": group,
+                "group_probability": 0.99,
+                "isolation": np.where(np.arange(n) == 9, 8.25, 0.1),
+                "outlier": np.arange(n) == 9,
+                "reasons": np.where(np.arange(n) == 5, "unassigned: far", ""),
+            }
+        ),
+        "structure_samples",
+    )
     write_json(
         root / "structure/structure.json",
         {
+            "ancestry": {
+                "groups": {"north group": 70, EVIL: 49, "unassigned": 1},
+                "leave_one_out": {"north group": {"north group": 39, EVIL: 1}, EVIL: {EVIL: 20}},
+                "leave_one_out_accuracy": 59 / 60,
+                "n_variants": 880,
+            },
             "eigenvalues": [9.1, 3.2, 2.2, 2.1, 2.0, 1.9],
             "variance_fraction": [0.12, 0.04, 0.03, 0.03, 0.025, 0.02],
             "n_variants_components": 900,

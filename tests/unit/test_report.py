@@ -115,6 +115,19 @@ def test_names_stay_text(full):
     assert "<" not in "".join(parsed.data["plot-pca"]["samples"])
 
 
+def test_structure_shows_groups_and_flags(full):
+    _, _, parsed = full
+    pca = parsed.data["plot-pca"]
+    assert list(pca["groups"])[:2] == ["ancestry group", "outlier"]
+    assert pca["groups"]["ancestry group"].count("unassigned") == 1
+    assert pca["groups"]["outlier"].count("outlier") == 1
+    rows = parsed.data["table-ancestry"]["rows"]
+    assert rows["people"] == [49, 70, 1]
+    assert rows["panel"] == [20, 40, None] and rows["right"] == [20, 39, None]
+    flagged = parsed.data["table-structure-flags"]["rows"]
+    assert flagged["reasons"] == ["unassigned: far"]
+
+
 def test_says_what_was_dropped_and_why(full):
     _, _, parsed = full
     said = " ".join(" ".join(parsed.text).split())

@@ -17,7 +17,6 @@ from genopheno.cli.app import (
     Memory,
     Threads,
     app,
-    limit_threads,
     samples_of_sheet,
 )
 from genopheno.problems import StageError
@@ -140,30 +139,6 @@ def join(
         min_genotype_quality=min_genotype_quality,
         threads=threads,
         memory_mb=memory,
-    )
-
-
-@app.command(rich_help_panel=STAGES)
-def structure(
-    genotypes: Annotated[Path, typer.Option(help="Prefix of .bed, .bim and .fam.")],
-    out_dir: Annotated[Path, typer.Option()],
-    components: Annotated[int, typer.Option()] = 10,
-    min_allele_frequency: Annotated[float, typer.Option()] = 0.05,
-    max_kinship: Annotated[float, typer.Option()] = 0.0884,
-    min_independent_variants: Annotated[int, typer.Option()] = 1000,
-    threads: Threads = 1,
-) -> None:
-    """Kinship (KING), the unrelated set, and principal components."""
-    limit_threads(threads)
-    from genopheno.structure.run import run as stage
-
-    stage(
-        genotypes,
-        out_dir,
-        components=components,
-        min_allele_frequency=min_allele_frequency,
-        max_kinship=max_kinship,
-        min_independent_variants=min_independent_variants,
     )
 
 

@@ -25,7 +25,14 @@ from genopheno.fields.matrices import (
     PHENOTYPES_FAMILIES,
 )
 from genopheno.fields.samples import CHARR, IDENTITY_MEASURES, IDENTITY_PAIRS, SAMPLE_QC
-from genopheno.fields.structure import COMPONENTS, KINSHIP
+from genopheno.fields.structure import (
+    COMPONENTS,
+    KINSHIP,
+    LOADINGS,
+    PROJECTED,
+    STRUCTURE_SAMPLES,
+    STRUCTURE_SAMPLES_FAMILIES,
+)
 from genopheno.fields.submission import UNITS
 
 TABLES: dict[str, tuple[Field, ...]] = {
@@ -40,6 +47,9 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "cohort_variants": COHORT_VARIANTS,
     "components": COMPONENTS,
     "kinship": KINSHIP,
+    "structure_samples": STRUCTURE_SAMPLES,
+    "loadings": LOADINGS,
+    "projected": PROJECTED,
     "design": DESIGN,
     "association": ASSOCIATION,
     "loco": LOCO,
@@ -67,6 +77,9 @@ DESCRIPTIONS: dict[str, str] = {
     "cohort_variants": "A row per variant of the joined cohort, whether it passes or not",
     "components": "A row per sample of the cohort: principal components",
     "kinship": "A row per pair of samples of the cohort",
+    "structure_samples": "A row per sample of the cohort: family, ancestry group, outlier flags",
+    "loadings": "A row per variant of the components: its weight in each",
+    "projected": "A row per sample projected on the components of an earlier cohort",
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
@@ -89,4 +102,5 @@ FAMILIES: dict[str, tuple[Field, ...]] = {
     "matrix_genotypes": MATRIX_GENOTYPES_FAMILIES,
     "matrix_samples": MATRIX_SAMPLES_FAMILIES,
     "phenotypes": PHENOTYPES_FAMILIES,
+    "structure_samples": STRUCTURE_SAMPLES_FAMILIES,
 }

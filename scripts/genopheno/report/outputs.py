@@ -19,6 +19,8 @@ FILES = (
     ("cohort/variants.parquet", "Variants with QC", 'pd.read_parquet("{path}")'),
     ("phenotypes/phenotypes.parquet", "Phenotypes, a row per person", 'pd.read_parquet("{path}")'),
     ("structure/components.parquet", "Principal components", 'pd.read_parquet("{path}")'),
+    ("structure/samples.parquet", "Families, groups, outliers", 'pd.read_parquet("{path}")'),
+    ("structure/loadings.parquet", "Loadings", 'pd.read_parquet("{path}")'),
     ("structure/kinship.parquet", "Related pairs", 'pd.read_parquet("{path}")'),
     ("association/*.tsv.gz", "Summary statistics (GWAS-SSF)", 'pd.read_table("{path}")'),
     ("association/*.parquet", "Summary statistics", 'pd.read_parquet("{path}")'),

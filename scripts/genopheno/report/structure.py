@@ -41,6 +41,7 @@ def section(results: Results) -> Section:
         return part
     facts = results.json("structure/structure.json")
     kinship = results.table("structure/kinship.parquet")
+    places = results.table("structure/samples.parquet")
     values = eigenvalues(facts)
     part.add(
         cards(
@@ -65,9 +66,12 @@ def section(results: Results) -> Section:
     scores = np.vstack([np.asarray(s, dtype=float) for s in components["scores"]])
     for said in first(facts, "notes", default=[]):
         part.add(note(f"{str(said)[:1].upper()}{str(said)[1:]}.", "warn"))
-    part.add(_scatter(components, scores, groups(results, components["sample"]), facts))
+    by = ancestry(places, components["sample"]) | groups(results, components["sample"])
+    part.add(_scatter(components, scores, by, facts))
+    part.add(_ancestry(facts))
     part.add(grid(_scree(values), _relationships(kinship)))
     part.add(_relatives(results, kinship, components))
+    part.add(_flagged(places))
     return part
 
 
@@ -76,6 +80,20 @@ def eigenvalues(facts: dict[str, Any]) -> list[float]:
     return (
         [float(v) for v in found if isinstance(v, int | float)] if isinstance(found, list) else []
     )
+
+
+def ancestry(places: pd.DataFrame | None, samples: pd.Series) -> dict[str, list[str]]:
+    """Ancestry group and outlier flag of each sample, where they are known."""
+    if places is None or places.empty:
+        return {}
+    place = places.set_index("sample").reindex(samples)
+    found = {}
+    if place["group"].notna().any():
+        found["ancestry group"] = place["group"].fillna("unassigned").astype(str).tolist()
+    outlier = place["outlier"].eq(True)
+    if outlier.any():
+        found["outlier"] = ["outlier" if flag else "no" for flag in outlier]
+    return found
 
 
 def groups(results: Results, samples: pd.Series) -> dict[str, list[str]]:
@@ -139,6 +157,65 @@ def _scatter(
         height=560,
         draw="pca",
         wide=True,
+    )
+
+
+def _ancestry(facts: dict[str, Any]) -> dict[str, Any] | None:
+    """How many people each ancestry group has, and how well the panel tells it apart."""
+    said = first(facts, "ancestry", default=None)
+    if not said:
+        return None
+    panel = said["leave_one_out"]
+    names = [*sorted(panel), *sorted(said["groups"].keys() - panel.keys())]  # unassigned last
+    rows = {
+        "group": names,
+        "people": [said["groups"][name] for name in names],
+        "panel": [sum(panel[n].values()) if n in panel else None for n in names],
+        "right": [panel[n].get(n, 0) if n in panel else None for n in names],
+    }
+    return table(
+        "table-ancestry",
+        "Ancestry groups",
+        [
+            column("group", "Group"),
+            column("people", "People", "int"),
+            column("panel", "In the panel", "int"),
+            column("right", "Of these found again", "int"),
+        ],
+        rows,
+        page=10,
+        file="ancestry.csv",
+        caption=f"By {said['n_variants']:,} variants shared with the panel. Found again: "
+        "assigned to their own group when it is described without them "
+        f"({said['leave_one_out_accuracy']:.1%} of all).",
+    )
+
+
+def _flagged(places: pd.DataFrame | None) -> dict[str, Any] | None:
+    """People with a reason: unassigned, or alone on the components."""
+    if places is None:
+        return None
+    here = places[places["reasons"].fillna("") != ""].head(500)
+    if here.empty:
+        return None
+    return table(
+        "table-structure-flags",
+        "Flagged by structure",
+        [
+            column("sample", "Sample", "code"),
+            column("group", "Group"),
+            column("isolation", "Isolation", "num"),
+            column("reasons", "Why"),
+        ],
+        {
+            "sample": here["sample"].tolist(),
+            "group": here["group"].fillna("").tolist(),
+            "isolation": numbers(here["isolation"], 3),
+            "reasons": here["reasons"].tolist(),
+        },
+        page=10,
+        file="structure_flags.csv",
+        caption="Nobody is dropped for these flags.",
     )
 
 
