@@ -29,7 +29,7 @@ STRUCTURE_SAMPLES = columns(
     "controlled",
     """
 sample            | string  |  | sequenced library pool
-family            | string  |  | who is connected by pairs of relatives, named by the first of them; null: no relatives, or kinship is not reliable
+family            | string  |  | people connected by pairs of relatives, a family by the name of its first sample; null: no relatives, or kinship is not reliable
 unrelated         | bool    |  | in the maximal set without relatives
 group             | string  |  | ancestry group by the reference panel, or unassigned; null: no panel
 group_probability | float64 |  | probability of the most probable group
