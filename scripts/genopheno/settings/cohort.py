@@ -1,0 +1,106 @@
+"""Cohort, structure, association, and what researchers download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from genopheno.settings.base import Fraction, Positive, Section
+
+
+class VariantQC(Section):
+    min_call_rate: Fraction = 0.9
+    """Variants with fewer called genotypes stay out of the cohort's genotype blocks."""
+    min_hwe_p_value: Fraction = 1e-10
+    """Variants further from Hardy-Weinberg equilibrium stay out; 0: no test."""
+    min_genotype_quality: Annotated[int, Field(ge=0)] = 0
+    """Genotypes below this GQ become missing (Phred); 0: keep all."""
+
+
+class Ancestry(Section):
+    panel: Path
+    """Genotypes of the reference panel: PLINK fileset, without .bed."""
+    labels: Path
+    """TSV with the columns sample and group: the group of each of the panel's samples."""
+    min_probability: Fraction = 0.9
+    """People whose most probable group is less probable than this are unassigned."""
+    components: Positive = 4
+    """Principal components of the panel to use."""
+    min_shared_variants: Positive = 1000
+    """Common variants that panel and cohort must share."""
+
+
+class Structure(Section):
+    components: Positive = 10
+    """Principal components to compute."""
+    ld_r2: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Components: of two variants in a window with a squared correlation above this, one is
+    left out. 1: no pruning. Kinship uses all common variants."""
+    ld_window_kb: Annotated[float, Field(gt=0)] = 1000
+    """Reach of the window (kb)."""
+    ld_window_variants: Positive | None = None
+    """Reach of the window in variants, instead of kb."""
+    min_allele_frequency: Fraction = 0.05
+    """Variants below this minor allele frequency are not used for components and kinship."""
+    max_kinship: float = 0.0884
+    """Pairs above this KING kinship are relatives: one of them leaves the unrelated set
+    (0.354 duplicates, 0.177 first, 0.0884 second, 0.0442 third degree)."""
+    min_independent_variants: Annotated[int, Field(ge=0)] = 1000
+    """Kinship from a short stretch of the genome says little about people: with fewer variants
+    50 kb apart than this, pairs are reported and nobody is dropped. 0: always drop."""
+    keep_cases_of: str | None = None
+    """Binary trait whose cases stay in the unrelated set where either of two relatives may."""
+    max_isolation: Annotated[float, Field(gt=0)] = 6
+    """People are flagged as outliers whose distance to the nearest others on the components
+    is so many robust standard deviations (log scale) above the median. Nobody is dropped."""
+    ancestry: Ancestry | None = None
+    """Ancestry groups by a labelled reference panel: panel, labels, min_probability,
+    components, min_shared_variants. null: none."""
+
+
+class WholeGenomeRegression(Section):
+    block_size: Positive = 1000
+    """Variants per block of level 0."""
+    min_allele_frequency: Fraction = 0.01
+    """Variants below this minor allele frequency are not used for the predictions."""
+
+
+class Association(Section):
+    engine: Literal["numpy", "hail"] = "numpy"
+    """numpy: kernels on genotype blocks, one machine. hail: the same through Hail (Spark)."""
+    model: Literal["auto", "regression", "wgr", "lmm"] = "auto"
+    """regression: variant by variant, for unrelated people. lmm: exact linear mixed model, for
+    few and related people. wgr: whole-genome regression in two steps, as REGENIE. auto: chosen
+    for each trait by its people (docs/association.md); scan.json and the report say why."""
+    wgr: WholeGenomeRegression = WholeGenomeRegression()
+    """Step 1 of whole-genome regression."""
+    components: Annotated[int, Field(ge=0)] = 4
+    """Principal components that join every trait's covariates."""
+    relatives: Literal["drop", "keep"] = "drop"
+    """drop: test only the unrelated set, as plain regression asks for. keep: test everyone."""
+    min_allele_count: Positive = 10
+    """Variants with fewer minor alleles among the people of a trait are left out for it."""
+    correction: Literal["firth", "spa"] = "firth"
+    """Binary traits: how score tests are refined where cases, controls or carriers are few. firth:
+    penalised likelihood. spa: the score's p-value from the saddlepoint, as SAIGE."""
+    firth_below: Fraction = 0.05
+    """Binary traits: score tests with p below this are refined (approximate Firth, or spa)."""
+    exact_firth_below: Fraction = 1e-4
+    """Binary traits: approximate Firth with p below this is refitted by exact Firth."""
+
+
+class Summaries(Section):
+    groups: list[str] = ["sex"]
+    """Participant columns by which counts and allele frequencies are given."""
+
+
+class Matrices(Section):
+    formats: list[Literal["plink2", "zarr", "hail"]] = ["plink2", "zarr", "hail"]
+    """Written beside the Parquet tables and the annotated VCF: PLINK 2, VCF Zarr, Hail
+    MatrixTable. 'genopheno extract' writes any of them later, too."""
+    entry_fields: list[Literal["DP", "GQ", "DS"]] = []
+    """FORMAT fields that the genotype table takes beside the genotypes."""
+    carriers_max_frequency: Fraction = 0.01
+    """Alternate alleles up to this frequency are listed with their carriers."""
