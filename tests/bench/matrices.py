@@ -145,18 +145,19 @@ def peak_memory(command: Sequence[str | Path], env: dict[str, str]) -> tuple[flo
     return peak / 2**20, said
 
 
-def tree_memory(pid: int) -> int:
+def tree_memory(pid: int, parent: bytes = b"") -> int:
     """Proportional set size (KiB) of a process and its descendants."""
+    here = Path(f"/proc/{pid}")
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        tasks = Path(f"/proc/{pid}/task").iterdir()
-        children = [
-            int(child) for task in tasks for child in (task / "children").read_text().split()
-        ]
+        command = (here / "cmdline").read_bytes()
+        if command == parent:  # it is about to become another, in the memory of its parent
+            return 0
+        lines = (here / "smaps_rollup").read_text().splitlines()
+        children = " ".join((task / "children").read_text() for task in (here / "task").iterdir())
     except OSError:  # it has ended
         return 0
     own = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return own + sum(map(tree_memory, children))
+    return own + sum(tree_memory(int(child), command) for child in children.split())
 
 
 def to_file(pipe: str, cores: str) -> tuple[float, float]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+ROW_GROUP = 1 << 16  # rows: whoever reads a stretch of a long table holds no more of it
+
 
 def declared(table: str, extra: Sequence[Field] = ()) -> tuple[Field, ...]:
     """Fields of a table: those it always has, then `extra`, which its families must allow.
@@ -165,7 +167,7 @@ def write(
 
     arrow = to_arrow(frame, table, metadata, extra)
     with writing(path) as beside:
-        pq.write_table(arrow, beside, compression="zstd")
+        pq.write_table(arrow, beside, compression="zstd", row_group_size=ROW_GROUP)
 
 
 def read(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
