@@ -177,8 +177,9 @@ def columns_markdown() -> str:
         lines += ["", f"## {table}", "", f"{DESCRIPTIONS[table]}.", ""]
         lines += ["| column | type | unit | tier | meaning | source |", "|---|---|---|---|---|---|"]
         lines += [
-            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {f.description} | {f.source} |"
+            f"| `{f.name}` | {f.type} | {f.unit} | {f.tier} | {meaning} | {f.source} |"
             for f in (*columns, *FAMILIES.get(table, ()))
+            for meaning in [f.description.replace("|", "\\|")]
         ]
     return "\n".join(lines) + "\n"
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genopheno import fields
+from genopheno.fields.field import columns
 
 SIZES = {"samples": 3}
 
@@ -96,3 +97,12 @@ def test_a_table_with_an_undeclared_or_missing_column_is_refused(tmp_path: Path)
         fields.write(tmp_path / "x.parquet", frame.assign(extra=1), "units")
     with pytest.raises(ValueError, match="missing columns \\['lane'\\]"):
         fields.write(tmp_path / "x.parquet", frame.drop(columns="lane"), "units")
+
+
+def test_the_compact_form_of_columns() -> None:
+    (field,) = columns("open", "a| string | | what it is (0|1) | a tool | x, y\n")
+    assert (field.name, field.description, field.source) == ("a", "what it is (0|1)", "a tool")
+    assert field.codes == ("x", "y")
+    for line in ("a | string | bp", "a | string | | b | c | d | e"):
+        with pytest.raises(ValueError, match="cells in the column"):
+            columns("open", line)

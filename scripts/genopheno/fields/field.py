@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -37,9 +38,17 @@ def columns(tier: str, text: str, source: str = "") -> tuple[Field, ...]:
     """Read ``name | type | unit | description``, a line a column.
 
     A fifth cell is the source in place of `source`, where it is not empty; a sixth lists the
-    codes, ',' between.
+    codes, ',' between. A bar before a letter or digit is text (``0|1``).
+
+    Raises
+    ------
+    ValueError : a line of fewer than four cells, or more than six.
     """
-    rows = ([c.strip() for c in line.split("|")] for line in text.splitlines() if line.strip())
+    lines = [line for line in text.splitlines() if line.strip()]
+    rows = [[cell.strip() for cell in re.split(r"\|(?=\s|$)", line)] for line in lines]
+    for line, row in zip(lines, rows, strict=True):
+        if not 4 <= len(row) <= 6:
+            raise ValueError(f"{len(row)} cells in the column {line!r}")
     return tuple(
         Field(
             name,
