@@ -6,8 +6,8 @@ with the shared data set annotation_ensembl_chr21, over whose real genes calls a
 significance of few, rsids of most) and writes the VCF with its index and both tables; the
 bcftools of PATH runs ``csq --local-csq -Oz`` and writes a VCF. Prints the ratios of wall and
 CPU time, with genotypes and, as information, for sites alone, and the memory of the largest
-process. Ends with 1 where the ratio by wall and by CPU is above 1.3, or the memory above
-1.5 GiB.
+process. Ends with 1 where the ratio by wall is above 1.3, or the memory above 1.5 GiB.
+The annotated VCF is compressed at level 5, that of csq at bcftools' own, 6.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> int:
             for kind, (a, b) in (("wall", wall), ("CPU", cpu)):
                 print(f"  {kind}: annotate {a:.2f} s, csq {b:.2f} s, ratio {a / b:.2f}{goal}")
             if path == calls:
-                good = min(wall[0] / wall[1], cpu[0] / cpu[1]) <= LIMIT
+                good = wall[0] / wall[1] <= LIMIT
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     print(f"memory of the largest process: {largest:.2f} GiB (at most {MEMORY_GIB} wanted)")
     return 0 if good and largest <= MEMORY_GIB else 1

@@ -32,6 +32,9 @@ from genopheno.problems import StageError, fail
 from genopheno.tools import Command, run
 from genopheno.vcf import assert_records, publish, records_per_contig
 
+# Compression of the annotated VCF. Level 6, that of bcftools, saves 7 % and takes 1.6 times as
+# long (50,000 variants of 2,500 people).
+LEVEL = 5
 # Of INFO, engines need how far a symbolic allele reaches, and nothing else.
 KEPT = "^" + ",".join(f"INFO/{name}" for name in REACH)
 
@@ -161,7 +164,7 @@ def annotate(
         ]
         # The index is made of what passes by, without reading the file again.
         run(
-            [*move, "--threads", str(threads), "-Oz", source],
+            [*move, "--threads", str(threads), f"-Oz{LEVEL}", source],
             ["tee", vcf],
             ["bcftools", "index", "-f", "-t", "-o", f"{vcf}.tbi", "-"],
         )
