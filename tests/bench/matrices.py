@@ -30,8 +30,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -237,12 +239,15 @@ def read_gene(vcf: Path, folder: Path, env: dict[str, str]) -> bool:
         """Row groups by the statistics of their positions, then the rows between: no copy."""
         file = pq.ParquetFile(table / f"{contig}.parquet", memory_map=True)
         at = file.schema_arrow.names.index("position")
-        groups = []
-        for number in range(file.num_row_groups):
-            known = file.metadata.row_group(number).column(at).statistics
-            if known.max >= start and known.min <= end:
-                groups.append(number)
-        rows = file.read_row_groups(groups, columns=columns)
+        numbers = range(file.num_row_groups)
+
+        def known(number: int) -> Any:
+            return file.metadata.row_group(number).column(at).statistics
+
+        # The table is sorted, so the groups are found by bisection.
+        low = bisect_left(numbers, start, key=lambda number: known(number).max)
+        high = bisect_right(numbers, end, key=lambda number: known(number).min)
+        rows = file.read_row_groups(range(low, high), columns=columns)
         first, last = np.searchsorted(rows["position"].to_numpy(), [start, end + 1])
         return rows.slice(first, last - first).num_rows
 
