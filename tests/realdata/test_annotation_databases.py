@@ -12,7 +12,8 @@ import pysam
 import pytest
 
 from genopheno import tools
-from genopheno.annotation.databases import lookup, prepare, read_prepared, value
+from genopheno.annotation.databases import lookup, prepare, read_prepared
+from genopheno.annotation.values import reader
 from genopheno.problems import StageError
 
 PLAIN = set("ACGT")
@@ -35,6 +36,14 @@ def write_calls(path, keys):
     return path
 
 
+def as_told(kind, raw, encoded):
+    """A value of pysam by way of its text, as the table of sites has it."""
+    if kind == "bool":
+        return bool(raw)
+    parts = raw if isinstance(raw, tuple) else (raw,)
+    return reader(kind, encoded)(",".join("." if part is None else str(part) for part in parts))
+
+
 def looked_up(path, name, calls):
     """Key → values of a database, of the calls that it holds; rsid where it gives one."""
     prepared = read_prepared(name, path)
@@ -45,8 +54,8 @@ def looked_up(path, name, calls):
         n += 1
         if prepared.found in record.info:
             values = {
-                column.field: value(column, record.info.get(column.name), encoded=prepared.encoded)
-                for column in prepared.taken
+                column.field: as_told(field.type, record.info.get(column.name), prepared.encoded)
+                for column, field in zip(prepared.taken, prepared.fields[1:], strict=True)
             }
             found[record.chrom, record.pos, record.ref, record.alts[0]] = {
                 **values,

@@ -7,7 +7,7 @@ of a pipe, while a VCF needs an index on both sides (docs/databases.md has the t
 """
 
 from genopheno.annotation.databases.columns import Column
-from genopheno.annotation.databases.lookup import floor_problem, lookup, value
+from genopheno.annotation.databases.lookup import floor_problem, lookup
 from genopheno.annotation.databases.prepare import prepare
 from genopheno.annotation.databases.prepared import Prepared, read_prepared
 
@@ -18,5 +18,4 @@ __all__ = [
     "lookup",
     "prepare",
     "read_prepared",
-    "value",
 ]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 from genopheno.annotation.databases.columns import Column
 from genopheno.annotation.databases.prepared import Prepared
@@ -44,35 +41,6 @@ def lookup(prepared: Prepared, path: Path, folder: Path) -> list[list[str | Path
 
 def _combined(column: Column, combine: str) -> str:
     return combine if column.type in ("Integer", "Float") else "unique"
-
-
-def value(column: Column, raw: Any, *, encoded: bool = False) -> Any:
-    """A value of INFO, as cyvcf2 or pysam gives it, as the table of sites has it.
-
-    Parameters
-    ----------
-    column : what it is of.
-    encoded : `Prepared.encoded`.
-
-    Returns
-    -------
-    bool, int, float, str, or a list of numbers; None: missing (also NaN).
-    """
-    if column.type == "Flag":
-        return bool(raw)
-    if raw is None or raw == ".":
-        return None
-    if column.type in ("Integer", "Float"):
-        parts = [_number(part) for part in (raw if isinstance(raw, tuple | list) else (raw,))]
-        if column.is_list:
-            return None if all(part is None for part in parts) else parts
-        return parts[0]
-    text = ",".join(map(str, raw)) if isinstance(raw, tuple | list) else str(raw)
-    return unquote(text) if encoded else text
-
-
-def _number(raw: Any) -> Any:
-    return None if raw is None or (isinstance(raw, float) and math.isnan(raw)) else raw
 
 
 def floor_problem(
