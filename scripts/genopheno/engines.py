@@ -26,7 +26,7 @@ def make_design(
     out: Path,
 ) -> None:
     """Write who is tested for which trait, with which numbers and by which model."""
-    from genopheno.association import design as designs
+    from genopheno.association import build
     from genopheno.association.choice import Chooser
 
     if engine == "hail":
@@ -38,7 +38,7 @@ def make_design(
                 "Set association.engine to numpy, or association.model to regression",
             )
         model = "regression"
-    design = designs.build(
+    design = build.design(
         fields.read(samples),
         fields.read(phenotypes),
         read_json(traits),

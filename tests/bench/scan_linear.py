@@ -30,9 +30,9 @@ import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from genopheno import fields
 from genopheno.files import read_json
-from genopheno.association import design, scan
+from genopheno.association import build, design, scan
 prefix, folder, traits, out, threads = sys.argv[1:6]
-made = design.build(
+made = build.design(
     fields.read(f"{folder}/samples.parquet"), fields.read(f"{folder}/phenotypes.parquet"),
     read_json(f"{folder}/{traits}.json"), None, n_components=0, relatives="keep",
 )

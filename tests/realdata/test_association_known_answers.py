@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from genopheno import fields
-from genopheno.association import design, scan
+from genopheno.association import build, scan
 from genopheno.genotypes import Genotypes, write_bed
 
 
@@ -30,7 +30,7 @@ def associate(prefix, phenotypes, traits, out, *, min_allele_count=1, firth=0.05
     """Scan; gives the table of each trait."""
     samples = Genotypes.open(prefix).samples
     table = pd.DataFrame({"sample": samples, "participant": samples})
-    made = design.build(
+    made = build.design(
         table, phenotypes, {"traits": traits}, None, n_components=0, relatives="keep"
     )
     scan.run(

@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from genopheno import fields
-from genopheno.association import design, scan
+from genopheno.association import build, scan
 from genopheno.association.mixed import GRID, Mixed, Relationship
 from genopheno.association.projection import Space
 from genopheno.genotypes import Genotypes, write_bed
@@ -46,7 +46,7 @@ def cohort(data, tmp_path_factory):
 
 def associate(prefix, people, traits, out, threads=2):
     names = Genotypes.open(prefix).samples
-    made = design.build(
+    made = build.design(
         pd.DataFrame({"sample": names, "participant": names}),
         people,
         {"traits": traits},

@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from scipy.stats import chi2 as chi2_tail
 
 from genopheno import fields
-from genopheno.association import design, scan
+from genopheno.association import build, scan
 from genopheno.association.firth import logistic
 from genopheno.association.wgr import fit, level1
 from genopheno.association.wgr import loco as loco_files
@@ -31,9 +31,9 @@ def people(path):
     )
 
 
-def build(prefix, phenotypes, traits, model="wgr"):
+def designed(prefix, phenotypes, traits, model="wgr"):
     samples = Genotypes.open(prefix).samples
-    return design.build(
+    return build.design(
         pd.DataFrame({"sample": samples, "participant": samples}),
         phenotypes,
         {"traits": traits},
@@ -79,7 +79,7 @@ def test_step_1_writes_regenies_file(data, tmp_path, genopheno):
     """regenie --step 1 --bsize 1000 --lowmem, phenotype.txt: 23 rows of 500 predictions."""
     folder = data("gwas_regenie")
     prefix = folder / "step1/example.qc"
-    build(prefix, people(folder / "phenotype.txt"), quantitative("Y1")).write(
+    designed(prefix, people(folder / "phenotype.txt"), quantitative("Y1")).write(
         tmp_path / "design.parquet"
     )
     genopheno(
@@ -101,7 +101,7 @@ def test_step_1_writes_regenies_file(data, tmp_path, genopheno):
 def test_step_2_against_regenie(data, tmp_path):
     """One chromosome: nothing is left to predict from, and step 2 is that of the data set."""
     folder = data("gwas_regenie")
-    made = build(folder / "example", people(folder / "phenotype.txt"), quantitative("Y1", "Y2"))
+    made = designed(folder / "example", people(folder / "phenotype.txt"), quantitative("Y1", "Y2"))
     tables = step2(folder / "example", made, tmp_path, step1(folder / "example", made, tmp_path))
     for trait, ours in tables.items():
         theirs = pd.read_csv(folder / f"expected/quantitative_{trait}.regenie.gz", sep=r"\s+")
@@ -130,7 +130,7 @@ def three(data, tmp_path_factory):
         {"name": "case", "type": "binary", "covariates": ["V1"]},
     ]
     prefix = folder / "example_3chr"
-    made = build(prefix, table, traits)
+    made = designed(prefix, table, traits)
     out = tmp_path_factory.mktemp("three")
     predictions = step1(prefix, made, out, block_size=60)
     return prefix, made, predictions, step2(prefix, made, out, predictions), out
@@ -331,8 +331,10 @@ def chi_squared(tables, planted):
 
 def test_step_1_takes_the_polygenic_part_of_families_away(families, tmp_path):
     prefix, table, traits, planted = families
-    plain = step2(prefix, build(prefix, table, traits, "regression"), tmp_path, min_allele_count=20)
-    made = build(prefix, table, traits)
+    plain = step2(
+        prefix, designed(prefix, table, traits, "regression"), tmp_path, min_allele_count=20
+    )
+    made = designed(prefix, table, traits)
     for trait in made.traits:
         trait.info["n_related"] = 900  # as the join tells it from kinship
     predictions = step1(prefix, made, tmp_path, 500, 0.01)

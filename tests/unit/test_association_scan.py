@@ -11,7 +11,7 @@ import pytest
 import statsmodels.api as sm
 
 from genopheno import fields
-from genopheno.association import design, results, scan
+from genopheno.association import build, covariates, design, results, scan
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
 
@@ -80,9 +80,9 @@ TRAITS = [
 ]
 
 
-def build(cohort, traits, components=None, n_components=0, relatives="keep", **covariates):
+def designed(cohort, traits, components=None, n_components=0, relatives="keep", **covariates):
     _, samples, people, _ = cohort
-    return design.build(
+    return build.design(
         samples,
         people,
         {"traits": traits, "covariates": covariates},
@@ -100,7 +100,7 @@ def run(cohort, made, out, **options):
 
 
 def test_each_trait_has_its_own_people(cohort):
-    made = build(cohort, TRAITS)
+    made = designed(cohort, TRAITS)
     by_name = {t.name: t for t in made.traits}
     assert {t.name: t.reason for t in made.traits} == dict.fromkeys(by_name)
     assert by_name["height"].n == N - 3
@@ -130,14 +130,14 @@ def test_inverse_normal_is_bloms():
     values = np.array([3.0, 1.0, 2.0, 2.0, 50.0])
     rank = stats.rankdata(values)
     np.testing.assert_allclose(
-        design.inverse_normal(values), stats.norm.ppf((rank - 3 / 8) / (5 - 2 * 3 / 8 + 1))
+        covariates.inverse_normal(values), stats.norm.ppf((rank - 3 / 8) / (5 - 2 * 3 / 8 + 1))
     )
 
 
 def test_covariates_that_say_nothing_new_are_dropped_with_a_notice(cohort):
     _, samples, people, _ = cohort
     people = people.assign(months=people.age * 12 + 5)
-    made = build(
+    made = designed(
         (None, samples, people, None),
         [trait("height", covariates=["age", "months", "same", "sex"])],
     )
@@ -159,7 +159,7 @@ def test_what_cannot_be_fitted_is_set_aside_with_its_reason(cohort, tmp_path):
         trait("three", "binary"),
         trait("age10", covariates=["age"]),
     ]
-    told = run(world, build(world, [*bad, trait("height")]), tmp_path)
+    told = run(world, designed(world, [*bad, trait("height")]), tmp_path)
     assert {name: told[name]["reason"] for name in told} == {
         "same": "it is constant among the people with all covariates",
         "lone": "too few people: 1 for 0 covariates, the intercept and the variant",
@@ -171,7 +171,7 @@ def test_what_cannot_be_fitted_is_set_aside_with_its_reason(cohort, tmp_path):
     assert len(fields.read(tmp_path / "same.parquet")) == 0
     assert (tmp_path / "same.tsv.gz").exists()
     with pytest.raises(StageError, match="no trait can be fitted"):
-        run(world, build(world, bad), tmp_path / "none")
+        run(world, designed(world, bad), tmp_path / "none")
     assert not (tmp_path / "none" / "scan.json").exists()
 
 
@@ -189,23 +189,23 @@ def components(unrelated):
 def test_components_and_relatives(cohort):
     unrelated = np.arange(N) % 5 > 0
     table = components(unrelated)
-    made = build(cohort, TRAITS[:1], table, n_components=2, relatives="drop")
+    made = designed(cohort, TRAITS[:1], table, n_components=2, relatives="drop")
     assert made.traits[0].covariates == ["age", "sex=male", "PC1", "PC2"]
     assert made.info["left_out"] == {"a relative is tested in its place": N // 5}
     assert not made.traits[0].used[::5].any()
-    keep = build(cohort, TRAITS[:1], table, n_components=9, relatives="keep")
+    keep = designed(cohort, TRAITS[:1], table, n_components=9, relatives="keep")
     assert keep.info["components"] == 3
     assert keep.info["notices"] == ["only 3 of 9 components are there"]
-    short = build(cohort, TRAITS[:1], table.iloc[7:], n_components=1, relatives="drop")
+    short = designed(cohort, TRAITS[:1], table.iloc[7:], n_components=1, relatives="drop")
     assert short.info["left_out"]["no components"] == 7
-    without = build(cohort, TRAITS[:1], None, n_components=2, relatives="drop")
+    without = designed(cohort, TRAITS[:1], None, n_components=2, relatives="drop")
     assert len(without.info["notices"]) == 2
 
 
 def test_faulty_tables_are_told_at_once(cohort):
     _, samples, people, _ = cohort
     with pytest.raises(StageError) as caught:
-        design.build(
+        build.design(
             pd.concat([samples, samples.iloc[:1]]),
             people,
             {"traits": [trait("nothing", covariates=["neither"])]},
@@ -220,11 +220,11 @@ def test_faulty_tables_are_told_at_once(cohort):
         "column-missing",
     ]
     with pytest.raises(StageError, match="none of 150 samples can be tested"):
-        build((None, samples, people.assign(participant=people.participant + "x"), None), TRAITS)
+        designed((None, samples, people.assign(participant=people.participant + "x"), None), TRAITS)
 
 
 def test_a_design_survives_the_file(cohort, tmp_path):
-    made = build(cohort, TRAITS, components(True), n_components=2, relatives="drop")
+    made = designed(cohort, TRAITS, components(True), n_components=2, relatives="drop")
     made.write(tmp_path / "design.parquet")
     again = design.read(tmp_path / "design.parquet")
     assert again.samples == made.samples
@@ -244,8 +244,8 @@ def test_a_design_survives_the_file(cohort, tmp_path):
 def test_a_design_follows_the_order_of_the_genotypes(cohort, tmp_path):
     prefix, samples, people, _ = cohort
     shuffled = samples.sample(frac=0.8, random_state=1)
-    one = build((prefix, shuffled, people, None), TRAITS[:1])
-    two = build((prefix, shuffled.sort_index(), people, None), TRAITS[:1])
+    one = designed((prefix, shuffled, people, None), TRAITS[:1])
+    two = designed((prefix, shuffled.sort_index(), people, None), TRAITS[:1])
     a, b = tmp_path / "a", tmp_path / "b"
     run(cohort, one, a)
     run(cohort, two, b)
@@ -254,15 +254,15 @@ def test_a_design_follows_the_order_of_the_genotypes(cohort, tmp_path):
     )
     stranger = samples.assign(sample=samples["sample"].replace("s5", "zz"))
     with pytest.raises(StageError, match="1 samples have no genotypes, such as zz"):
-        run(cohort, build((prefix, stranger, people, None), TRAITS[:1]), tmp_path / "c")
+        run(cohort, designed((prefix, stranger, people, None), TRAITS[:1]), tmp_path / "c")
 
 
 def test_a_trait_gets_the_same_bits_alone_and_in_company(cohort, tmp_path):
     together = tmp_path / "together"
-    run(cohort, build(cohort, TRAITS), together, threads=2)
+    run(cohort, designed(cohort, TRAITS), together, threads=2)
     for one in TRAITS:
         alone = tmp_path / one["name"]
-        run(cohort, build(cohort, [one]), alone, threads=1)
+        run(cohort, designed(cohort, [one]), alone, threads=1)
         name = one["name"]
         a, b = (fields.read(where / f"{name}.parquet") for where in (alone, together))
         pd.testing.assert_frame_equal(a, b, check_exact=True)
@@ -273,17 +273,17 @@ def test_a_trait_gets_the_same_bits_alone_and_in_company(cohort, tmp_path):
 
 def test_one_traits_missing_values_do_not_reach_another(cohort, tmp_path):
     prefix, samples, people, dosages = cohort
-    run(cohort, build(cohort, TRAITS), tmp_path / "a")
+    run(cohort, designed(cohort, TRAITS), tmp_path / "a")
     holes = people.copy()
     holes.loc[holes.index[::2], ["weight", "case"]] = np.nan
-    run(cohort, build((prefix, samples, holes, dosages), TRAITS), tmp_path / "b")
+    run(cohort, designed((prefix, samples, holes, dosages), TRAITS), tmp_path / "b")
     a, b = (fields.read(tmp_path / d / "height.parquet") for d in "ab")
     pd.testing.assert_frame_equal(a, b, check_exact=True)
 
 
 def test_numbers_of_the_whole_scan_against_statsmodels(cohort, tmp_path):
     _, _, people, dosages = cohort
-    told = run(cohort, build(cohort, TRAITS), tmp_path)["height"]
+    told = run(cohort, designed(cohort, TRAITS), tmp_path)["height"]
     table = fields.read(tmp_path / "height.parquet").set_index("base_pair_location")
     people = people.set_index("participant").reindex([f"p{i}" for i in range(N)])
     known = people[["height", "age"]].notna().all(axis=1) & people.sex.ne("unknown")
@@ -309,7 +309,7 @@ def test_numbers_of_the_whole_scan_against_statsmodels(cohort, tmp_path):
 
 def test_cases_and_controls_are_counted_by_variant(cohort, tmp_path):
     _, _, people, dosages = cohort
-    told = run(cohort, build(cohort, TRAITS), tmp_path, min_allele_count=10)["case"]
+    told = run(cohort, designed(cohort, TRAITS), tmp_path, min_allele_count=10)["case"]
     table = fields.read(tmp_path / "case.parquet")
     people = people.set_index("participant").reindex([f"p{i}" for i in range(N)])
     known = people[["case", "age"]].notna().all(axis=1) & people.sex.ne("unknown")
@@ -331,7 +331,7 @@ def test_cases_and_controls_are_counted_by_variant(cohort, tmp_path):
 
 def test_summary_statistics_file(cohort, tmp_path):
     rsids = pd.DataFrame({"variant_id": ["chrX:20:G:A", "chrX:10:G:A"], "rsid": ["rs2", "rs1"]})
-    run(cohort, build(cohort, TRAITS), tmp_path, rsids=rsids)
+    run(cohort, designed(cohort, TRAITS), tmp_path, rsids=rsids)
     text = gzip.open(tmp_path / "height.tsv.gz", "rt").read().splitlines()
     header = text[0].split("\t")
     assert header[:8] == [
@@ -361,7 +361,7 @@ def test_summary_statistics_file(cohort, tmp_path):
 
 
 def test_statistics_of_another_engine_become_p_values(cohort, tmp_path):
-    run(cohort, build(cohort, TRAITS), tmp_path)
+    run(cohort, designed(cohort, TRAITS), tmp_path)
     for name, degrees in (("height", 4), ("case", None)):
         table = fields.read(tmp_path / f"{name}.parquet")
         t = table.beta / table.standard_error
@@ -387,7 +387,7 @@ def test_chromosome_names(contig, expected):
 
 def test_nothing_left_to_test_is_an_error(cohort, tmp_path):
     with pytest.raises(StageError, match="of 700 variants none could be tested"):
-        run(cohort, build(cohort, TRAITS[:1]), tmp_path, min_allele_count=1000)
+        run(cohort, designed(cohort, TRAITS[:1]), tmp_path, min_allele_count=1000)
     assert not (tmp_path / "scan.json").exists()
 
 
@@ -409,7 +409,7 @@ def test_p_beyond_the_smallest_double(tmp_path):
     write_bed(tmp_path / "g", dosages, variants, names)
     samples = pd.DataFrame({"sample": names, "participant": names})
     people = pd.DataFrame({"participant": names, "y": dosages[1] + rng.normal(0, 0.01, n)})
-    made = design.build(
+    made = build.design(
         samples, people, {"traits": [trait("y")]}, None, n_components=0, relatives="keep"
     )
     run((tmp_path / "g", None, None, None), made, tmp_path / "out")
@@ -421,7 +421,7 @@ def test_p_beyond_the_smallest_double(tmp_path):
 
 def test_progress_and_threads(cohort, tmp_path):
     seen = []
-    made = build(cohort, TRAITS)
+    made = designed(cohort, TRAITS)
     run(cohort, made, tmp_path, threads=3, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (M, M)
     assert Genotypes.open(cohort[0]).n_variants == M

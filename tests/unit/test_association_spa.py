@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate, stats
 
 from genopheno import fields
-from genopheno.association import design, pvalues, scan, spa
+from genopheno.association import build, pvalues, scan, spa
 from genopheno.association.firth import logistic
 from genopheno.genotypes import write_bed
 
@@ -118,7 +118,7 @@ def test_one_binary_trait_through_the_scan(tmp_path):
     traits = [{"name": "case", "type": "binary", "covariates": ["age"]}]
     tables = {}
     for correction, below in (("spa", 1.0), ("firth", 0.0)):
-        made = design.build(
+        made = build.design(
             pd.DataFrame({"sample": names, "participant": names}),
             people,
             {"traits": traits},

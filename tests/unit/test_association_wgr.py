@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from genopheno import fields
-from genopheno.association import choice, design, scan
+from genopheno.association import build, choice, design, scan
 from genopheno.association.wgr import blocks, fit, level1, loco
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
@@ -75,10 +75,10 @@ GOOD = [trait("q1"), trait("q2"), trait("q3"), trait("case", "binary")]
 BAD = [trait("constant"), trait("empty"), trait("one", "binary"), trait("same")]
 
 
-def build(cohort, traits, model="wgr", table=None):
+def designed(cohort, traits, model="wgr", table=None):
     prefix, people = cohort
     names = Genotypes.open(prefix).samples
-    return design.build(
+    return build.design(
         pd.DataFrame({"sample": names, "participant": names}),
         people if table is None else table,
         {"traits": traits},
@@ -111,13 +111,13 @@ def run(cohort, made, predictions, out, threads=2):
 
 
 def test_a_trait_gets_the_same_bits_alone_and_in_company(cohort, tmp_path):
-    made = build(cohort, GOOD + BAD)
+    made = designed(cohort, GOOD + BAD)
     together = predict(cohort, made, tmp_path)
     tables = run(cohort, made, together, tmp_path / "all")
     assert set(together.predictions) == {"q1", "q2", "q3", "case"}
     for one in GOOD:
         name = one["name"]
-        alone = build(cohort, [one])
+        alone = designed(cohort, [one])
         predictions = predict(cohort, alone, tmp_path, threads=1)
         for contig in ("1", "2", "3", None):
             np.testing.assert_array_equal(
@@ -129,7 +129,7 @@ def test_a_trait_gets_the_same_bits_alone_and_in_company(cohort, tmp_path):
 
 
 def test_level_0_on_disk_has_the_same_bits(cohort, tmp_path, monkeypatch):
-    made = build(cohort, GOOD)
+    made = designed(cohort, GOOD)
     in_memory = predict(cohort, made, tmp_path)
     monkeypatch.setattr(fit, "ON_DISK", 0)
     on_disk = predict(cohort, made, tmp_path)
@@ -140,16 +140,16 @@ def test_level_0_on_disk_has_the_same_bits(cohort, tmp_path, monkeypatch):
 
 
 def test_another_traits_missing_values_change_nothing(cohort, tmp_path):
-    before = predict(cohort, build(cohort, GOOD), tmp_path).predictions["q1"]
+    before = predict(cohort, designed(cohort, GOOD), tmp_path).predictions["q1"]
     holes = cohort[1].copy()
     holes.loc[::2, ["q2", "q3", "case"]] = np.nan
-    after = predict(cohort, build(cohort, GOOD, table=holes), tmp_path).predictions["q1"]
+    after = predict(cohort, designed(cohort, GOOD, table=holes), tmp_path).predictions["q1"]
     for contig, values in before.items():
         np.testing.assert_array_equal(values, after[contig])
 
 
 def test_nobody_without_a_phenotype_gets_a_prediction(cohort, tmp_path):
-    made = build(cohort, GOOD)
+    made = designed(cohort, GOOD)
     predictions = predict(cohort, made, tmp_path).predictions
     for t in made.traits:
         for values in predictions[t.name].values():
@@ -158,14 +158,14 @@ def test_nobody_without_a_phenotype_gets_a_prediction(cohort, tmp_path):
 
 def test_unit_and_place_of_a_trait_only_scale_its_prediction(cohort, tmp_path):
     table = cohort[1].assign(q3=cohort[1].q1 * -1000 + 5)
-    found = predict(cohort, build(cohort, GOOD[::2], table=table), tmp_path).predictions
+    found = predict(cohort, designed(cohort, GOOD[::2], table=table), tmp_path).predictions
     for contig in ("1", "2", None):
         np.testing.assert_allclose(found["q3"][contig], -1000 * found["q1"][contig], rtol=1e-7)
 
 
 def test_the_left_out_chromosome_is_left_out(cohort, tmp_path):
     """The parts add up, and effects lie on contig 1: without it little is predicted."""
-    made = build(cohort, GOOD[:1])
+    made = designed(cohort, GOOD[:1])
     found = predict(cohort, made, tmp_path).predictions["q1"]
     whole = found[None]
     parts = sum(whole - found[contig] for contig in "123")
@@ -176,7 +176,7 @@ def test_the_left_out_chromosome_is_left_out(cohort, tmp_path):
 
 
 def test_faulty_traits_have_a_reason_and_stop_nobody(cohort, tmp_path):
-    made = build(cohort, BAD + GOOD)
+    made = designed(cohort, BAD + GOOD)
     tables = run(cohort, made, predict(cohort, made, tmp_path), tmp_path)
     reasons = {t.name: t.reason for t in made.traits}
     assert reasons["constant"] == "it is constant among the people with all covariates"
@@ -188,13 +188,13 @@ def test_faulty_traits_have_a_reason_and_stop_nobody(cohort, tmp_path):
 
 
 def test_collinear_covariates_are_dropped(cohort, tmp_path):
-    plain = predict(cohort, build(cohort, [trait("q1")]), tmp_path)
-    double = predict(cohort, build(cohort, [trait("q1", covariates=["age", "copy"])]), tmp_path)
+    plain = predict(cohort, designed(cohort, [trait("q1")]), tmp_path)
+    double = predict(cohort, designed(cohort, [trait("q1", covariates=["age", "copy"])]), tmp_path)
     np.testing.assert_array_equal(plain.predictions["q1"]["1"], double.predictions["q1"]["1"])
 
 
 def test_variants_without_variation_are_left_out(cohort, tmp_path):
-    info = predict(cohort, build(cohort, GOOD[:1]), tmp_path, min_allele_frequency=0.2).info
+    info = predict(cohort, designed(cohort, GOOD[:1]), tmp_path, min_allele_frequency=0.2).info
     entry = info["traits"][0]
     assert entry["variants_left_out"] | {"rare": 0} == {
         "all missing": 1,
@@ -202,9 +202,9 @@ def test_variants_without_variation_are_left_out(cohort, tmp_path):
         "rare": 0,
     }
     assert entry["n_variants"] + sum(entry["variants_left_out"].values()) == 2 * PER_CONTIG + 1
-    nothing = predict(cohort, build(cohort, GOOD[:1]), tmp_path, min_allele_frequency=0.6)
+    nothing = predict(cohort, designed(cohort, GOOD[:1]), tmp_path, min_allele_frequency=0.6)
     assert nothing.reasons == {"q1": "no variant is left for step 1"}
-    made = build(cohort, GOOD[:1])
+    made = designed(cohort, GOOD[:1])
     with pytest.raises(StageError, match="step 1: no variant is left"):
         run(cohort, made, nothing, tmp_path)
 
@@ -258,20 +258,20 @@ def test_one_chromosome_is_plain_regression_and_says_so(cohort, tmp_path):
     variants = source.variants.assign(contig="7")
     write_bed(tmp_path / "g", dosages, variants, source.samples)
     one = tmp_path / "g", cohort[1]
-    made = build(one, GOOD)
+    made = designed(one, GOOD)
     predictions = predict(one, made, tmp_path)
     assert not np.nanmax(np.abs(predictions.of("q1", "7")))
     assert np.nanmax(np.abs(predictions.of("q1", "8"))) > 0.1
     tables = run(one, made, predictions, tmp_path / "wgr")
     said = json.loads((tmp_path / "wgr/scan.json").read_text())["traits"]
     assert all("on one chromosome" in t["notices"][-1] for t in said)
-    plain = run(one, build(one, GOOD, "regression"), predictions, tmp_path / "plain")
+    plain = run(one, designed(one, GOOD, "regression"), predictions, tmp_path / "plain")
     for name, table in plain.items():
         pd.testing.assert_frame_equal(table, tables[name], check_exact=True)
 
 
 def test_predictions_survive_the_files(cohort, tmp_path):
-    made = build(cohort, GOOD)
+    made = designed(cohort, GOOD)
     predictions = predict(cohort, made, tmp_path)
     predictions.write(tmp_path / "p.parquet")
     order = predictions.samples[::-1]
@@ -297,12 +297,12 @@ def test_predictions_survive_the_files(cohort, tmp_path):
 
 
 def test_predictions_of_other_people_are_refused(cohort, tmp_path):
-    predictions = predict(cohort, build(cohort, GOOD[:1]), tmp_path)
+    predictions = predict(cohort, designed(cohort, GOOD[:1]), tmp_path)
     with pytest.raises(StageError, match="there are no predictions of it"):
-        run(cohort, build(cohort, GOOD[:2]), predictions, tmp_path)
+        run(cohort, designed(cohort, GOOD[:2]), predictions, tmp_path)
     holes = cohort[1].assign(q1=cohort[1].q1.where(cohort[1].index > 3))
     with pytest.raises(StageError, match="160 people have predictions, 156 are tested"):
-        run(cohort, build(cohort, GOOD[:1], table=holes), predictions, tmp_path)
+        run(cohort, designed(cohort, GOOD[:1], table=holes), predictions, tmp_path)
 
 
 @pytest.mark.parametrize(
