@@ -13,7 +13,7 @@ from genopheno.association.estimates import Estimates
 from genopheno.association.linear import Linear
 from genopheno.association.logistic import Logistic
 from genopheno.association.mixed import Mixed, Relationship
-from genopheno.association.projection import Block, Projected, Space, mask_words
+from genopheno.association.projection import Block, Counts, Projected, Space, mask_words
 from genopheno.association.wgr.loco import Loco
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
@@ -45,11 +45,11 @@ class Task:
             return self.model.test(block, projected, wanted)
         return self.model.test(block, projected)
 
-    def cases(self, block: Block) -> np.ndarray | None:
-        """Cases with a genotype, per variant."""
+    def cases(self, block: Block) -> Counts | None:
+        """Genotype counts among the cases."""
         if self.case_mask is None:
             return None
-        return block.count(self.case_mask, self.design.n_cases).called
+        return block.count(self.case_mask, self.design.n_cases)
 
 
 class Tasks:
