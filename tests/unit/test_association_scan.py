@@ -1,4 +1,4 @@
-"""Design, scan and files: who is tested, trait isolation, what is left out and said of it."""
+"""Design, scan and files: who is tested, what is left out and said of it."""
 
 from __future__ import annotations
 
@@ -255,30 +255,6 @@ def test_a_design_follows_the_order_of_the_genotypes(cohort, tmp_path):
     stranger = samples.assign(sample=samples["sample"].replace("s5", "zz"))
     with pytest.raises(StageError, match="1 samples have no genotypes, such as zz"):
         run(cohort, designed((prefix, stranger, people, None), TRAITS[:1]), tmp_path / "c")
-
-
-def test_a_trait_gets_the_same_bits_alone_and_in_company(cohort, tmp_path):
-    together = tmp_path / "together"
-    run(cohort, designed(cohort, TRAITS), together, threads=2)
-    for one in TRAITS:
-        alone = tmp_path / one["name"]
-        run(cohort, designed(cohort, [one]), alone, threads=1)
-        name = one["name"]
-        a, b = (fields.read(where / f"{name}.parquet") for where in (alone, together))
-        pd.testing.assert_frame_equal(a, b, check_exact=True)
-        assert (alone / f"{name}.parquet").read_bytes() != b""
-        with gzip.open(alone / f"{name}.tsv.gz") as x, gzip.open(together / f"{name}.tsv.gz") as y:
-            assert x.read() == y.read()
-
-
-def test_one_traits_missing_values_do_not_reach_another(cohort, tmp_path):
-    prefix, samples, people, dosages = cohort
-    run(cohort, designed(cohort, TRAITS), tmp_path / "a")
-    holes = people.copy()
-    holes.loc[holes.index[::2], ["weight", "case"]] = np.nan
-    run(cohort, designed((prefix, samples, holes, dosages), TRAITS), tmp_path / "b")
-    a, b = (fields.read(tmp_path / d / "height.parquet") for d in "ab")
-    pd.testing.assert_frame_equal(a, b, check_exact=True)
 
 
 def test_numbers_of_the_whole_scan_against_statsmodels(cohort, tmp_path):

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from genopheno import fields
 from genopheno.association import left_out, parts, results
-from genopheno.association.design import Design
+from genopheno.association.design import LMM, Design
 from genopheno.association.estimates import TESTS, Estimates
 from genopheno.association.projection import Block, Counts, Projected
 from genopheno.association.tasks import Task, Tasks
@@ -40,6 +40,7 @@ BY_STATUS = (
     "effect_allele_frequency_cases",
     "effect_allele_frequency_controls",
 )
+PIECE, SLOW_PIECE = 16_384, 2_048  # variants; those of mixed models take seconds
 ROWS_IN_FLIGHT = 200_000  # rows of results, over all traits, that one worker holds
 
 
@@ -184,7 +185,8 @@ class _Scanner:
     ):
         self.genotypes, self.tasks, self.min_allele_count = genotypes, tasks, min_allele_count
         self.block = block_size(genotypes.n_samples)
-        self.rows = min(16_384, ROWS_IN_FLIGHT // len(tasks.traits))
+        slow = any(trait.model == LMM for trait in tasks.traits)
+        self.rows = min(SLOW_PIECE if slow else PIECE, ROWS_IN_FLIGHT // len(tasks.traits))
         self.rsids = None
         if rsids is not None:
             place = pc.index_in(genotypes.table["variant_id"], rsids["variant_id"])
