@@ -18,7 +18,7 @@ TRANSFORMS = ("none", "log", "inverse-normal")
 # In place of what the pattern would give; 'separated' is fitted all the same, by Firth.
 FAULTY = {
     "q03": "it is constant among the people with all covariates",
-    "q07": "too few people: 0 for 0 covariates, the intercept and the variant",
+    "q07": "nobody has a value of it and all of its covariates",
     "q11": "its covariates explain it wholly",
     "b03": "too few people: 1 cases and 149 controls",
     "b07": "too few people: 150 cases and 0 controls",
@@ -96,7 +96,7 @@ def make(folder: Path) -> tuple[Path, pd.DataFrame]:
     people["b03"] = (np.arange(N) == 9) * 1.0
     people["b07"] = 1.0
     people["b11"] = np.arange(N) % 3.0
-    people["marker"] = people[SEPARATED].fillna(0)
+    people["marker"] = people[SEPARATED].fillna(0) + rng.random(N) / 2
     return folder / "g", people
 
 

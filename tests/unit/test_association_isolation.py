@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from genopheno import fields
-from genopheno.association import scan
+from genopheno.association import scan, tasks
 from genopheno.problems import StageError
 from tests.unit import fifty_traits as fifty
 
@@ -72,6 +72,7 @@ def test_faulty_traits_are_told_and_stop_nobody(together):
             assert t["n_variants"] + len(left_out) == fifty.M
             assert t["n_variants"] == tested.converged.sum() > 100
     assert told[fifty.SEPARATED]["null_model"] == "firth"
+    assert tasks.SEPARATED in told[fifty.SEPARATED]["notices"]
     assert {t["model"] for t in told.values()} == {"regression", "wgr", "lmm"}
 
 

@@ -1,4 +1,4 @@
-"""design, loco and associate, one after the other, as the rules run them."""
+"""design, loco, associate and gather-scan, one after the other, as the rules run them."""
 
 from __future__ import annotations
 
@@ -65,8 +65,10 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
     )  # fmt: skip
     genopheno(
         "associate", "--genotypes", cohort / "g", "--design", "design.parquet",
-        "--loco", "predictions/loco.parquet", "--correction", "spa", "--out-dir", ".", cwd=tmp_path,
+        "--loco", "predictions/loco.parquet", "--correction", "spa", "--part", "1-of-1",
+        "--out-dir", "parts/1-of-1", cwd=tmp_path,
     )  # fmt: skip
+    genopheno("gather-scan", "parts/1-of-1", "--out-dir", ".", "--threads", "2", cwd=tmp_path)
     told = {t["name"]: t for t in json.loads((tmp_path / "scan.json").read_text())["traits"]}
     assert told["y"]["model"] == "lmm"
     assert told["y"]["model_reason"] == "120 people, 10 of them relatives: at most 5000"
