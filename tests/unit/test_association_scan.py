@@ -354,7 +354,7 @@ def test_who_is_left_out_of_another_engines_results(cohort, tmp_path):
     table = left_out.beside_results(genotypes, used, shuffled, 10)
     pd.testing.assert_frame_equal(table.to_pandas(), expected)
     assert set(expected.reason) == set(left_out.REASONS[1:])
-    with pytest.raises(StageError, match="association-variants-lost.* 2 of the variants"):
+    with pytest.raises(StageError, match=r"association-variants-lost.* 2 of the variants"):
         left_out.beside_results(genotypes, used, found.slice(2), 10)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from genopheno.association import parts, results
+from genopheno.files import writing
 from genopheno.problems import Problems
 
 OTHER_MACHINES = (
@@ -52,6 +54,12 @@ def run(folders: Iterable[str | Path], out_dir: str | Path, *, threads: int = 1)
     problems.raise_if_any()
 
     def put_together(trait: str) -> None:
+        if len(found) == 1:  # its files are the whole, and written anew would be the same
+            (folder,) = found
+            for path in (results.parquet_path, results.left_out_path, results.tsv_path):
+                with writing(path(out_dir, trait)) as beside:
+                    shutil.copyfile(path(folder, trait), beside)
+            return
         with results.TraitFiles(out_dir, trait, header=False) as out:
             for folder in found:
                 out.append(folder)
