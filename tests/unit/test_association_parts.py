@@ -205,6 +205,13 @@ def test_rows_must_account_for_every_variant(two, tmp_path):
     assert not (tmp_path / "out" / "scan.json").exists()
 
 
+def test_a_part_of_no_genotypes(inputs, tmp_path):
+    with pytest.raises(StageError) as caught:
+        associate(inputs, tmp_path / "out", "1/2", genotypes=inputs / "none")
+    assert codes(caught) == ["genotypes-missing"]
+    assert not (tmp_path / "out").exists()
+
+
 def test_hail_takes_one_job(inputs, tmp_path):
     with pytest.raises(StageError) as caught:
         associate(inputs, tmp_path / "out", "1/2", engine="hail")

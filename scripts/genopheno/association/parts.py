@@ -60,11 +60,18 @@ def digests(genotypes: str | Path, **files: str | Path | None) -> dict[str, str]
     ----------
     genotypes : prefix of a PLINK fileset. Of the ``.bed``, its size and some stretches count.
     files : by the name of the input; None: not given.
+
+    Raises
+    ------
+    StageError : a file of the genotypes is absent.
     """
     import hashlib
 
     prefix = Path(genotypes)
     bed, bim, fam = (prefix.with_name(f"{prefix.name}.{e}") for e in ("bed", "bim", "fam"))
+    for path in (bed, bim, fam):
+        if not path.is_file():
+            raise fail("genotypes-missing", path, "there is no such file", "Run the join")
     size = bed.stat().st_size
     sampled = hashlib.md5(str(size).encode())
     with open(bed, "rb") as handle:
@@ -75,9 +82,8 @@ def digests(genotypes: str | Path, **files: str | Path | None) -> dict[str, str]
     for name, path in files.items():
         if path is not None:
             out[name] = md5(path)
-            beside = Path(path).with_suffix(".json")
             if name in ("design", "loco"):
-                out[f"{name}.json"] = md5(beside)
+                out[f"{name}.json"] = md5(Path(path).with_suffix(".json"))
     return out
 
 
