@@ -173,7 +173,7 @@ def _through_hail(
         raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
     import pyarrow as pa
 
-    from genopheno.association import left_out, parts, results
+    from genopheno.association import left_out, parts, results, summary
     from genopheno.cohort import regression
 
     genotypes = Genotypes.open(prefix)
@@ -197,7 +197,7 @@ def _through_hail(
                 min_allele_count,
             )
             results.write_results(out_dir, trait, frame, rest)
-    facts = results.scan_facts(
+    facts = summary.scan_facts(
         made,
         engine="hail",
         n_variants=genotypes.n_variants,
@@ -206,4 +206,4 @@ def _through_hail(
     if part:
         parts.write(out_dir, part, 0, genotypes.n_variants, facts)
     else:
-        results.scan_summary(out_dir, facts)
+        summary.scan_summary(out_dir, facts)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genopheno.association import parts, results
+from genopheno.association import parts, results, summary
 from genopheno.files import writing
 from genopheno.problems import Problems
 
@@ -69,4 +69,4 @@ def run(folders: Iterable[str | Path], out_dir: str | Path, *, threads: int = 1)
     facts = first.facts
     if any(written.machine != first.machine for written in found.values()):
         facts = {**facts, "notices": [*facts["notices"], OTHER_MACHINES]}
-    return results.scan_summary(out_dir, facts)
+    return summary.scan_summary(out_dir, facts)

@@ -101,7 +101,7 @@ class Written:
     ----------
     part : which one it is, and of what.
     start, stop : its variants.
-    facts : of the scan (`results.scan_facts`): all parts have the same.
+    facts : of the scan (`summary.scan_facts`): all parts have the same.
     machine : see `machine`.
     traits : of each fitted trait the rows of its results, those left out, and the bytes of
         its text file.

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genopheno import fields
-from genopheno.association import left_out, parts, results
+from genopheno.association import left_out, parts, results, summary
 from genopheno.association.design import LMM, Design
 from genopheno.association.estimates import TESTS, Estimates
 from genopheno.association.projection import Block, Counts, Projected
@@ -126,7 +126,7 @@ def run(
             done += piece.n_variants
             if progress:
                 progress(done, stop - start)
-    facts = results.scan_facts(
+    facts = summary.scan_facts(
         design,
         engine="numpy",
         n_variants=genotypes.n_variants,
@@ -141,7 +141,7 @@ def run(
     if part:
         parts.write(out_dir, part, start, stop, facts)
     else:
-        results.scan_summary(out_dir, facts)
+        summary.scan_summary(out_dir, facts)
 
 
 def _in_order(pool: ThreadPoolExecutor, work, pieces, ahead: int):
