@@ -57,22 +57,23 @@ def design(
 
     Raises
     ------
-    StageError : a participant has two samples, a declared column is absent, or nobody is
-        left.
+    StageError : a participant has two samples, or a sample two rows of components; a
+        declared column is absent; or nobody is left.
     """
     import pandas as pd
 
     problems = Problems()
-    for frame, column, code in (
-        (samples, "sample", "sample-duplicate"),
-        (samples, "participant", "participant-duplicate"),
-        (phenotypes, "participant", "participant-duplicate"),
+    for file, frame, column, code in (
+        ("samples", samples, "sample", "sample-duplicate"),
+        ("samples", samples, "participant", "participant-duplicate"),
+        ("phenotypes", phenotypes, "participant", "participant-duplicate"),
+        ("components", components, "sample", "sample-duplicate"),
     ):
-        twice = frame[column][frame[column].duplicated()].unique()
+        twice = [] if frame is None else frame[column][frame[column].duplicated()].unique()
         if len(twice):
             problems.add(
                 code,
-                "samples" if frame is samples else "phenotypes",
+                file,
                 f"{len(twice)} occur more than once, such as {', '.join(map(str, twice[:5]))}",
                 "Keep one row each",
                 column=column,
@@ -202,6 +203,8 @@ def _trait(
 def _unfit(trait: TraitDesign) -> str | None:
     """Why a trait cannot be fitted, or None."""
     n, k = trait.n, trait.x.shape[1]
+    if not n:
+        return "nobody has a value of it and all of its covariates"
     if n < k + 3:
         return f"too few people: {n} for {k} covariates, the intercept and the variant"
     y = trait.y[trait.used]
@@ -212,9 +215,8 @@ def _unfit(trait: TraitDesign) -> str | None:
             return f"too few people: {trait.n_cases} cases and {trait.n_controls} controls"
     elif np.ptp(y) == 0:
         return "it is constant among the people with all covariates"
-    else:
-        x = np.column_stack([np.ones(n), trait.x[trait.used]])
-        fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
-        if np.linalg.norm(y - fitted) <= RANK * np.linalg.norm(y - y.mean()):
-            return "its covariates explain it wholly"
+    x = np.column_stack([np.ones(n), trait.x[trait.used]])
+    fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    if np.linalg.norm(y - fitted) <= RANK * np.linalg.norm(y - y.mean()):
+        return "its covariates explain it wholly"
     return None

@@ -13,11 +13,12 @@ from genopheno.association.estimates import Estimates
 from genopheno.association.linear import Linear
 from genopheno.association.logistic import Logistic
 from genopheno.association.mixed import Mixed, Relationship
-from genopheno.association.projection import Block, Projected, Space, mask_words
+from genopheno.association.projection import Block, Counts, Projected, Space, mask_words
 from genopheno.association.wgr.loco import Loco
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
 
+SEPARATED = "its covariates separate cases from controls: the null model is penalised (Firth)"
 CONTIGS_HELD = 3  # contigs whose models are kept: blocks of neighbours are tested side by side
 
 
@@ -45,11 +46,11 @@ class Task:
             return self.model.test(block, projected, wanted)
         return self.model.test(block, projected)
 
-    def cases(self, block: Block) -> np.ndarray | None:
-        """Cases with a genotype, per variant."""
+    def cases(self, block: Block) -> Counts | None:
+        """Genotype counts among the cases."""
         if self.case_mask is None:
             return None
-        return block.count(self.case_mask, self.design.n_cases).called
+        return block.count(self.case_mask, self.design.n_cases)
 
 
 class Tasks:
@@ -101,14 +102,17 @@ class Tasks:
         self._relationships: dict[bytes, Relationship] = {}
         contigs = list(dict.fromkeys(name for name, _, _ in genotypes.contigs()))
         for trait in design.fitted:
+            nulls = set()
             try:
                 if trait.model != WGR:
-                    self._fixed[trait.name] = self._fit(trait)
-                elif self._predicted(trait):
-                    for contig in contigs if trait.type == "binary" else ():
-                        self._fit(trait, contig)
+                    task = self._fixed[trait.name] = self._fit(trait)
+                    nulls = {getattr(task.model, "null", None)}
+                elif self._predicted(trait) and trait.type == "binary":
+                    nulls = {self._fit(trait, contig).model.null for contig in contigs}
             except ValueError as error:
                 trait.reason = str(error)
+            if "firth" in nulls:
+                _notice(trait, SEPARATED)
             if trait.reason is None:
                 self.traits.append(trait)
 
@@ -165,10 +169,7 @@ class Tasks:
             )
         (entry,) = (e for e in self._loco.info["traits"] if e["name"] == trait.name)
         said = [*self._loco.info["notices"], *entry["notices"]]
-        trait.info = {
-            **trait.info,
-            "notices": [*trait.info.get("notices", []), *(f"step 1: {text}" for text in said)],
-        }
+        _notice(trait, *(f"step 1: {text}" for text in said))
         return True
 
     def _fit(self, trait: TraitDesign, contig: str | None = None) -> Task:
@@ -193,3 +194,8 @@ class Tasks:
         if key not in self._relationships:
             self._relationships[key] = Relationship(self._genotypes, used, self._threads)
         return self._relationships[key]
+
+
+def _notice(trait: TraitDesign, *texts: str) -> None:
+    """Add to the notices of a trait; its `info` may be shared with another design."""
+    trait.info = {**trait.info, "notices": [*trait.info.get("notices", []), *texts]}

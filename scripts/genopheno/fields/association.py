@@ -20,8 +20,24 @@ rsid                    | string  |      | dbSNP identifier | GWAS-SSF
 n                       | int32   | people | people with genotype, phenotype and covariates | GWAS-SSF
 n_cases                 | int32   | people | cases among the n people; null for a quantitative trait
 n_controls              | int32   | people | controls among the n people; null for a quantitative trait
+effect_allele_frequency_cases    | float64 | | frequency of the effect allele among the n_cases; null for a quantitative trait
+effect_allele_frequency_controls | float64 | | frequency of the effect allele among the n_controls; null for a quantitative trait
 test                    | string  |      | linear, score, wald (engine hail), firth-approximate, firth, spa or lmm | | linear, score, wald, firth-approximate, firth, spa, lmm
 converged               | bool    |      | the fit converged; null statistics where it did not
+""",
+)
+
+ASSOCIATION_LEFT_OUT = columns(
+    "open",
+    """
+chromosome         | string  |      | contig name as in the reference
+base_pair_location | int32   | bp   | 1-based position
+effect_allele      | string  |      | the alternate allele
+other_allele       | string  |      | the reference allele
+variant_id         | string  |      | contig:position:reference:alternate
+n                  | int32   | people | people of the trait whose genotype is known
+minor_allele_count | float64 |      | copies of the rarer allele in these people
+reason             | string  |      | all missing: no person of the trait has a genotype; monomorphic: all have the same allele; min allele count: copies of the rarer allele are too few; not converged: there is no estimate, because the covariates determine the genotype or the fit did not end | | all missing, monomorphic, min allele count, not converged
 """,
 )
 

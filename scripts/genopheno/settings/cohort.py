@@ -74,6 +74,9 @@ class Association(Section):
     """regression: variant by variant, for unrelated people. lmm: exact linear mixed model, for
     few and related people. wgr: whole-genome regression in two steps, as REGENIE. auto: chosen
     for each trait by its people (docs/association.md); scan.json and the report say why."""
+    jobs: Positive = 1
+    """Jobs that share a scan of all variants, so that a cluster can do them side by side. The
+    results are the same bits for any number. Engine hail always takes one."""
     wgr: WholeGenomeRegression = WholeGenomeRegression()
     """Step 1 of whole-genome regression."""
     components: Annotated[int, Field(ge=0)] = 4
