@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+
 def follow_up_columns(trait: dict) -> list[str]:
     """Columns of the phenotype table that hold the follow-up; none for other types of trait."""
     if trait["type"] != "time-to-event":

@@ -146,7 +146,7 @@ def _damped(damping, along, length):
     `along` is their inner product, `length` that of the one before with itself.
     """
     ratio = along / np.where(length > 0, length, 1.0)
-    return np.where(ratio < -0.1, damping / (1 - ratio), damping)
+    return np.where(ratio < -0.1, damping / (1 - np.minimum(ratio, 0)), damping)
 
 
 def ratio_test(

@@ -40,6 +40,7 @@ from genopheno.association.estimates import (
 )
 from genopheno.association.projection import COLLINEAR, Block, Projected, Space
 
+SMALLEST = 1e-100  # sum of e^η over a risk set, of the largest; its square is divided by
 BATCH_NUMBERS = 150_000  # genotypes per batch of Firth fits: what stays in the cache
 
 
@@ -65,7 +66,8 @@ class Cox:
 
     Raises
     ------
-    NullModelError : no event has two people at risk, or no fit of the covariates converges.
+    NullModelError : no event has two people at risk, no fit of the covariates converges, or they
+        tell the order of the events.
     """
 
     def __init__(
@@ -105,6 +107,8 @@ class Cox:
         """Everything of the null model that a variant needs, in the covariates' own metric."""
         w = self.weights = np.exp(eta - eta.max())
         self.total = self.risk.sums(np.ones((len(w), 1)), w)  # S0
+        if self.total.min() < SMALLEST:
+            raise NullModelError("its covariates tell the order of its events")
         hazard = w * self.risk.back(1 / self.total)[:, 0]
         sums = self.risk.sums(inside, w)
         information = inside.T @ (inside * hazard[:, None])
@@ -174,19 +178,23 @@ class Cox:
         gone = sparse.csr_array(absent)
         left = self.total - self.risk.sums(gone, self.weights)
         over = reciprocal(left, self.total)
+        twice = over / self.total
         # Events less expected events of those who left: the others' residuals do not sum to 0.
-        excess = self.risk.gone(gone) - (self.total - left) / self.total
-        score = self.residual @ g + (sums * over * excess).sum(0)
-        curvature = squares - (np.square(sums) * over / self.total).sum(0)
-        x_left = np.empty((k, *over.shape))
-        for j in range(k):
-            x_left[j] = self.x_sums[:, [j]] - self.risk.sums(gone, self.weights * self.x[:, j])
-        x_mean = x_left * over
+        excess = over * (self.risk.gone(gone) - (self.total - left) / self.total)
+        scaled = sums * twice
+        score = self.residual @ g + _over_events(sums, excess)
+        curvature = squares - _over_events(sums, scaled)
         x_score = self.x_score[:, None] - (self.x * self.residual[:, None]).T @ absent
-        x_score += (x_mean * excess).sum(1)
-        cross = self.x_hazard.T @ g - (x_mean * (sums / self.total)).sum(1)
+        cross = self.x_hazard.T @ g
         information = small.unpack(self.pairs.sum(0) - absent.T @ self.pairs, k)
-        information -= np.einsum("kev,lev->klv", x_mean, x_left / self.total)
+        x_left: list[np.ndarray] = []
+        for j in range(k):
+            x_left.append(self.x_sums[:, [j]] - self.risk.sums(gone, self.weights * self.x[:, j]))
+            x_score[j] += _over_events(x_left[j], excess)
+            cross[j] -= _over_events(x_left[j], scaled)
+            x_scaled = x_left[j] * twice
+            for i in range(j + 1):
+                information[j, i] -= _over_events(x_scaled, x_left[i])
         factor, regular = small.cholesky(information)
         solved = small.solve(factor, cross[:, None])[:, 0]
         score = score - (solved * x_score).sum(0)
@@ -229,3 +237,8 @@ class Cox:
         estimates.neg_log10_p[rows] = np.where(converged, neg_log10_p, np.nan)
         estimates.converged[rows] = converged
         estimates.test[rows] = TESTS.index(test)
+
+
+def _over_events(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(m,) sums of products of a and b (E, m)."""
+    return np.einsum("em,em->m", a, b)
