@@ -425,6 +425,21 @@ def test_a_time_to_event_trait_has_its_follow_up(files, tmp_path):
     assert fields.check_tables(tmp_path) == []
 
 
+def test_the_example_of_the_docs_is_sound(files):
+    text = (Path(__file__).parents[2] / "docs/inputs.md").read_text(encoding="utf-8")
+    (declaration,) = [b for b in text.split("```") if b.startswith("yaml") and "traits:" in b]
+    table = """\
+participant,sex,age,bmi,centre,ldl_mmol,diabetes,years_followed,years_at_enrolment
+p1,male,50,22,1,2.5,0,12.5,0
+p2,female,62,31,2,-9,1,3,0.5
+p3,female,41,22.5,1,3.1,1,7,1
+"""
+    clinical, problems, _ = check(*files(table, declaration.removeprefix("yaml\n")))
+    assert problems == []
+    onset = clinical.traits[2]
+    assert (onset["n_cases"], onset["n_controls"], onset["follow_up"]["total"]) == (2, 1, 21)
+
+
 def test_every_fault_of_follow_up_at_once(files):
     table = """\
 participant,age,status,years,start

@@ -11,7 +11,7 @@ from genopheno.report.blocks import figure, markup_free, numbers
 from genopheno.report.figures import CATEGORICAL
 
 POINTS = 60
-FEWEST = 5  # people at risk below which the curve ends: it would show single persons
+FEWEST = 5  # people at risk below which nothing is drawn: it would show single persons
 
 
 def kaplan_meier(
@@ -36,7 +36,7 @@ def kaplan_meier(
 def survival(
     people: pd.DataFrame, name: str, by: str | None, trait: dict[str, Any], id: str
 ) -> dict[str, Any] | None:
-    """Kaplan-Meier curves by group on an even grid, ended where few are at risk."""
+    """Kaplan-Meier curves by group on an even grid, drawn where enough people are at risk."""
     columns = [name, f"time:{name}", *([f"entry:{name}"] if trait.get("entry") else [])]
     known = people.dropna(subset=columns)
     if known.empty:
@@ -52,7 +52,6 @@ def survival(
         free, risk = kaplan_meier(time[here], event[here], entry, grid)
         # With late entry few are at risk at first, too.
         shown = np.flatnonzero((risk >= FEWEST) | (grid == 0))
-        shown = shown[: 1 + np.searchsorted(risk[shown][1:] < FEWEST, True)]
         lines.append(
             {
                 "type": "scatter",

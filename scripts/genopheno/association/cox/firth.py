@@ -49,7 +49,10 @@ class _Model:
     def __init__(self, x: np.ndarray, event: np.ndarray, risk: RiskSets, penalised: bool):
         self.x, self.event, self.risk, self.penalised = x, event, risk, penalised
         self.k = x.shape[1]
-        self.products = x[:, :, None] * x[:, None, :]
+        self.products = small.pair_products(x)
+        row, column = small.pair_index(self.k)
+        self.place = np.empty((self.k, self.k), dtype=int)  # of a pair among the products
+        self.place[row, column] = self.place[column, row] = np.arange(len(row))
 
     def state(self, beta: np.ndarray):
         """Log likelihood, score, information; penalised where the model is."""
@@ -57,11 +60,10 @@ class _Model:
         eta = x @ beta
         top = eta.max()
         w = np.exp(eta - top)
-        columns = np.column_stack([np.ones(len(w)), x, self.products.reshape(len(w), k * k)])
-        sums = risk.sums(columns, w)
+        sums = risk.sums(np.column_stack([np.ones(len(w)), x, self.products]), w)
         total = sums[:, 0]
         mean = sums[:, 1 : k + 1] / total[:, None]
-        square = (sums[:, k + 1 :] / total[:, None]).reshape(len(total), k, k)
+        square = (sums[:, k + 1 :] / total[:, None])[:, self.place]
         value = self.event @ eta - (np.log(total) + top).sum()
         score = self.event @ x - mean.sum(0)
         information = square.sum(0) - mean.T @ mean

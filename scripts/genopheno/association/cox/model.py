@@ -19,8 +19,8 @@ ratio of one more effect allele. Ties after Efron, delayed entry: `risksets`. Th
 
 Missing genotypes: the people without one leave the risk sets of that variant, and the null
 coefficients take one Newton step on the complete cases (the C(α) statistic of Neyman 1959, as
-`association.logistic`); V is then the predictable variation under the null model's hazard. The exact
-fit is of the complete cases.
+`association.logistic`); V is then the predictable variation under the null model's hazard. The
+exact fit is of the complete cases.
 """
 
 from __future__ import annotations
