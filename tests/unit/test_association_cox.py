@@ -26,9 +26,9 @@ def test_the_book_example_with_ties():
     risk = RiskSets(time.astype(float), event)
     for beta in (0.0, 1.676857):  # the second is the maximum, as printed in the book
         r = np.exp(beta)
-        value, score, information = firth._Model(x[:, None] * 1.0, event, risk, False).state(
-            np.array([beta])
-        )
+        value, score, information = firth.PartialLikelihood(
+            x[:, None] * 1.0, event, risk, False
+        ).state(np.array([beta]))
         np.testing.assert_allclose(
             value, 2 * beta - np.log(3 * r + 3) - np.log((r + 5) / 2) - np.log(r + 3)
         )
@@ -47,7 +47,7 @@ def test_the_book_example_with_delayed_entry():
     time = np.array([2, 3, 6, 7, 8, 9, 9, 9, 14, 17.0])
     event = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0])
     x = np.array([[1, 0, 0, 1, 0, 1, 1, 1, 0, 0.0]]).T
-    model = firth._Model(x, event, RiskSets(time, event, entry), False)
+    model = firth.PartialLikelihood(x, event, RiskSets(time, event, entry), False)
     for beta in (0.0, -0.7):
         r = np.exp(beta)
         value, score, _ = model.state(np.array([beta]))
@@ -135,7 +135,7 @@ def test_score_is_raos_without_missing_genotypes(cohort, entry, covariates):
     used = np.arange(N) % 7 > 0
     _, ours = model_of(prefix, people, entry=entry, covariates=covariates, used=used)
     x = people[list(covariates)].to_numpy()
-    for j in range(0, M, 2):
+    for j in range(0, M, 4):
         chi2, beta = raos(people, x, dosages[j], used, entry=entry)
         assert np.square(ours.beta[j] / ours.standard_error[j]) == pytest.approx(chi2, rel=1e-6)
         assert ours.beta[j] == pytest.approx(beta, rel=1e-6)
@@ -147,7 +147,7 @@ def test_score_with_missing_genotypes_is_near_the_refitted_one(cohort):
     _, ours = model_of(prefix, people)
     x = people[["age", "male"]].to_numpy()
     worst = 0.0
-    for j in range(1, M, 2):
+    for j in range(1, M, 4):
         keep = ~np.isnan(dosages[j])
         chi2, _ = raos(people, x, dosages[j], keep)
         worst = max(worst, abs(np.square(ours.beta[j] / ours.standard_error[j]) - chi2))
@@ -283,8 +283,8 @@ def run(prefix, people, traits, out, **choice):
     made.write(out / "design.parquet")
     made = design.read(out / "design.parquet")
     scan.run(
-        prefix, made, min_allele_count=5, firth_below=0.5, exact_firth_below=0.05, threads=1,
-        out_dir=out,
+        prefix, made, min_allele_count=5, firth_below=0.5, exact_firth_below=0.05,
+        threads=1 if len(traits) > 1 else 2, out_dir=out,
     )  # fmt: skip
     return made, {t["name"]: t for t in read_json(out / "scan.json")["traits"]}
 
@@ -303,7 +303,7 @@ def people_with_gaps(cohort):
 
 
 def test_traits_through_the_scan_one_by_one_and_together(people_with_gaps, tmp_path):
-    """The same bits alone and among others; what cannot be fitted is told and stops nothing."""
+    """The same bits alone (by two threads) and among others; what cannot be fitted is told."""
     prefix, people = people_with_gaps
     made, told = run(prefix, people, TRAITS, tmp_path / "all")
     ill = made.traits[0]

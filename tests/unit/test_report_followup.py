@@ -52,7 +52,7 @@ def test_the_figure_ends_where_few_are_left():
 
 
 def test_events_and_follow_up_are_told_on_the_page(tmp_path):
-    root = make_results(tmp_path / "results", traits=["ldl", "ill"])
+    root = make_results(tmp_path / "results", people=60, variants=300, traits=("ldl", "ill"))
     phenotypes = root / "phenotypes/phenotypes.parquet"
     people = pd.read_parquet(phenotypes)
     people["time:ill"] = follow_up(len(people))[0]

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genopheno.association import small
-from genopheno.association.cox.risksets import RiskSets, reciprocal
+from genopheno.association.cox.risksets import RiskSets
 from genopheno.association.firth import Fit
 
 MAX_STEP = 5.0  # log hazard per iteration
@@ -43,7 +43,7 @@ class Whole:
     converged: bool
 
 
-class _Model:
+class PartialLikelihood:
     """Likelihood of a model with columns x (n, k), best centred and about orthogonal."""
 
     def __init__(self, x: np.ndarray, event: np.ndarray, risk: RiskSets, penalised: bool):
@@ -113,7 +113,7 @@ def fit(
     k = x.shape[1]
     free = k if free is None else free
     beta = np.zeros(k) if start is None else start.copy()
-    model = _Model(x, event, risk, penalised)
+    model = PartialLikelihood(x, event, risk, penalised)
     damping, before = 1.0, np.zeros(free)
     try:
         value, score, information = model.state(beta)
@@ -211,13 +211,14 @@ def approximate(
         for _ in range(3):
             moments.append(moments[-1] * g)
         total, *sums = np.split(risk.sums(np.hstack(moments), weights), 4, axis=1)
-        over = reciprocal(total, weights.sum())
-        m1, m2, m3 = (part * over for part in sums)
         share = counted[:, rows]
+        there = share > 0  # so is the person with the event: the risk set is not empty
+        total = np.where(there, total, 1.0)
+        m1, m2, m3 = (np.where(there, part / total, 0.0) for part in sums)
         info = (share * (m2 - m1**2)).sum(0)
         skew = (share * (m3 - 3 * m1 * m2 + 2 * m1**3)).sum(0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = at * toward[rows] - (share * np.where(over > 0, np.log(total) + top, 0)).sum(0)
+            value = at * toward[rows] - (share * (np.log(total) + top)).sum(0)
             value += np.log(info) / 2
             score = toward[rows] - (share * m1).sum(0) + skew / (2 * info)
         return score, info, value
