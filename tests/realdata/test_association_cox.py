@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from genopheno import fields
-from genopheno.association import build, scan
+from genopheno.association import build, pvalues, scan
 from genopheno.clinical.check import check
 from genopheno.clinical.phenotypes import write
 from genopheno.files import read_json
@@ -106,6 +106,21 @@ def test_saige_example(data, declared, tmp_path):
         )
     # What the penalty changes with so many events, in standard errors, shares and -log10 p.
     assert np.abs(away).max(axis=0) == pytest.approx([0, 0, 0], abs=0.15)
+
+
+def test_lambda_in_families(data, declared, tmp_path):
+    """10,000 markers of the same set, relatives taken for unrelated; and the trait shuffled."""
+    people, traits = declared
+    prefix = data("gwas_saige") / "plinkforGRM_1000samples_10kMarkers"
+    shuffled = people.copy()
+    order = np.random.default_rng(0).permutation(len(people))
+    columns = people.columns.drop("participant")
+    shuffled[columns] = people[columns].to_numpy()[order]
+    found = [
+        pvalues.lambda_gc(associate(prefix, p, traits, tmp_path / n).neg_log10_p_value.to_numpy())
+        for n, p in (("families", people), ("shuffled", shuffled))
+    ]
+    assert found == pytest.approx([1.04, 0.96], abs=0.01)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3])
