@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import lifelines
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import optimize, stats
 
-from genopheno import fields
-from genopheno.association import build, design, scan
-from genopheno.association.choice import Chooser
 from genopheno.association.cox import firth
 from genopheno.association.cox.model import Cox
 from genopheno.association.cox.risksets import RiskSets
 from genopheno.association.projection import Block, Projected, Space
-from genopheno.files import read_json
-from genopheno.genotypes import Genotypes, write_bed
+from genopheno.genotypes import Genotypes
+from tests.unit.followed import M, N, write_cohort, write_genotypes
 
 
 def test_the_book_example_with_ties():
@@ -58,37 +54,9 @@ def test_the_book_example_with_delayed_entry():
         np.testing.assert_allclose(score, [expected], rtol=1e-12)
 
 
-N, M = 400, 40
-
-
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
-    """Genotypes (every other variant with gaps), covariates, follow-up in whole months."""
-    folder = tmp_path_factory.mktemp("cox")
-    rng = np.random.default_rng(4)
-    dosages = rng.binomial(2, rng.uniform(0.02, 0.5, (M, 1)), (M, N)).astype(np.int8)
-    dosages[1::2][rng.random((M // 2, N)) < 0.06] = -1
-    people = pd.DataFrame({"participant": [f"s{i}" for i in range(N)]})
-    people["age"] = rng.normal(50, 9, N)
-    people["male"] = (rng.random(N) < 0.5) * 1.0
-    hazard = np.exp(0.05 * (people.age - 50) + 0.4 * people.male + 0.6 * (dosages[6] > 0))
-    start = np.floor(rng.uniform(0, 24, N)) + 0.5  # statsmodels counts who enters at an event
-    fate = np.ceil(start + rng.exponential(60 / hazard))
-    end = np.ceil(start + rng.uniform(1, 60, N))
-    people["ill"] = (fate <= end) * 1.0
-    people["time:ill"] = np.minimum(fate, end)
-    people["entry:ill"] = start
-    variants = pd.DataFrame(
-        {
-            "variant_id": [f"1:{i}:G:A" for i in range(M)],
-            "contig": "1",
-            "position": np.arange(M) + 1,
-            "effect_allele": "A",
-            "other_allele": "G",
-        }
-    )
-    write_bed(folder / "g", dosages, variants, people.participant.tolist())
-    return folder / "g", people, np.where(dosages < 0, np.nan, dosages)
+    return write_cohort(tmp_path_factory.mktemp("cox"))
 
 
 def model_of(prefix, people, *, entry=True, covariates=("age", "male"), used=None, below=(0, 0)):
@@ -257,106 +225,6 @@ def test_covariates_that_separate(cohort):
         model_of(prefix, alone, covariates=())
 
 
-def declared(name, **more):
-    return {"name": name, "type": "time-to-event", "time": "t", "unit": "months", **more}
-
-
-TRAITS = [
-    declared("ill", entry="e", covariates=["age", "male"]),
-    declared("early", covariates=["age"]),
-    declared("none", covariates=["age"]),
-    {"name": "height", "type": "quantitative", "covariates": ["age"]},
-]
-
-
-def run(prefix, people, traits, out, **choice):
-    made = build.design(
-        people[["participant"]].assign(sample=people.participant),
-        people,
-        {"traits": traits},
-        None,
-        n_components=0,
-        relatives="keep",
-        choose=Chooser(choice.get("model", "auto"), Genotypes.open(prefix), **choice.get("by", {})),
-    )
-    out.mkdir()
-    made.write(out / "design.parquet")
-    made = design.read(out / "design.parquet")
-    scan.run(
-        prefix, made, min_allele_count=5, firth_below=0.5, exact_firth_below=0.05,
-        threads=1 if len(traits) > 1 else 2, out_dir=out,
-    )  # fmt: skip
-    return made, {t["name"]: t for t in read_json(out / "scan.json")["traits"]}
-
-
-@pytest.fixture(scope="module")
-def people_with_gaps(cohort):
-    prefix, people, _ = cohort
-    rng = np.random.default_rng(5)
-    people = people.sample(frac=1, random_state=1)
-    people["early"], people["none"] = people.ill, 0.0
-    people["time:early"] = people["time:none"] = people["time:ill"].round(-1) + 1
-    people["height"] = rng.normal(size=N)
-    for column in ("ill", "time:ill", "entry:ill", "early", "time:early", "height"):
-        people.loc[rng.choice(people.index, 9, replace=False), column] = np.nan
-    return prefix, people
-
-
-def test_traits_through_the_scan_one_by_one_and_together(people_with_gaps, tmp_path):
-    """The same bits alone (by two threads) and among others; what cannot be fitted is told."""
-    prefix, people = people_with_gaps
-    made, told = run(prefix, people, TRAITS, tmp_path / "all")
-    ill = made.traits[0]
-    assert ill.n == people[["ill", "time:ill", "entry:ill"]].notna().all(axis=1).sum() < N
-    assert set(ill.info["left_out"]) == {
-        "trait missing", "follow-up time missing", "entry missing"
-    }  # fmt: skip
-    assert np.array_equal(np.isnan(ill.time), ~ill.used) and made.traits[1].entry is None
-    assert told["none"]["reason"] == "too few events: 0"
-    assert told["ill"]["null_model"] == "cox"
-    assert told["ill"]["model_reason"] == "the model of time-to-event traits"
-    assert told["ill"]["n_cases"] == int(np.nansum(ill.y))
-    assert set(told["ill"]["tests"]) == {"cox-score", "cox-firth-approximate", "cox-firth"}
-    for trait in TRAITS[:2]:
-        _, alone = run(prefix, people, [trait], tmp_path / trait["name"])
-        assert alone[trait["name"]] == told[trait["name"]]
-        for ending in ("parquet", "tsv.gz"):
-            name = f"{trait['name']}.{ending}"
-            ours, theirs = (tmp_path / f / name for f in ("all", trait["name"]))
-            assert ours.read_bytes() == theirs.read_bytes()
-    table = fields.read(tmp_path / "all/ill.parquet")
-    assert (table.n == table.n_cases + table.n_controls).all()
-    best = table.loc[table.neg_log10_p_value.idxmax()]
-    assert best.test == "cox-firth" and best.beta > 0
-    assert told["height"]["tests"] == {"linear": len(fields.read(tmp_path / "all/height.parquet"))}
-
-
-@pytest.mark.parametrize(
-    ("choice", "reason"),
-    [
-        ({"model": "lmm"}, "model lmm is not for time-to-event traits"),
-        ({"by": {"engine": "hail"}}, "engine hail has no test of time-to-event traits"),
-    ],
-)
-def test_models_and_engines_without_it_test_the_other_traits(
-    people_with_gaps, tmp_path, choice, reason
-):
-    prefix, people = people_with_gaps
-    _, told = run(prefix, people, [TRAITS[1], TRAITS[3]], tmp_path / "out", **choice)
-    assert told["early"]["reason"] == reason
-    assert told["height"]["reason"] is None and told["height"]["n_variants"] > 30
-
-
-def test_relatives_are_told(people_with_gaps):
-    prefix, _ = people_with_gaps
-    trait = design.TraitDesign("t", "time-to-event", np.zeros(9), np.empty((9, 0)), [])
-    trait.info["n_related"] = 4
-    assert Chooser("auto", Genotypes.open(prefix))(trait) == (
-        "regression",
-        "the model of time-to-event traits; 4 relatives are taken for unrelated",
-    )
-
-
 def test_error_rate_at_two_percent_events(tmp_path):
     """Null: 2,000 people, 40 events, rarer alleles. The plain score test is too bold, ours not."""
     rng = np.random.default_rng(1)
@@ -365,16 +233,7 @@ def test_error_rate_at_two_percent_events(tmp_path):
     x = rng.normal(size=(n, 2))
     time = rng.exponential(np.exp(-0.3 * x[:, 0]))
     end = np.quantile(time, 0.02) * rng.uniform(0.5, 1.5, n)
-    variants = pd.DataFrame(
-        {
-            "variant_id": [f"1:{i}:G:A" for i in range(m)],
-            "contig": "1",
-            "position": np.arange(m) + 1,
-            "effect_allele": "A",
-            "other_allele": "G",
-        }
-    )
-    write_bed(tmp_path / "g", dosages, variants, [f"s{i}" for i in range(n)])
+    write_genotypes(tmp_path / "g", dosages)
     found = {}
     for below in (0, 0.05):
         model = Cox(
