@@ -51,7 +51,7 @@ def make_design(
         fields.read(components) if components else None,
         n_components=n_components,
         relatives=relatives,
-        choose=Chooser(model, Genotypes.open(genotypes)),
+        choose=Chooser(model, Genotypes.open(genotypes), engine),
     )
     design.write(out)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from genopheno import engines, fields
+from genopheno.files import read_json
 from genopheno.genotypes import write_bed
 from genopheno.problems import StageError
 
@@ -36,6 +37,7 @@ def cohort(tmp_path_factory):
     pd.DataFrame({"sample": names, "participant": names}).to_parquet(folder / "samples.parquet")
     people = pd.DataFrame({"participant": names, "sex": "female", "y": rng.normal(size=N)})
     people["case"] = (np.arange(N) % 15 == 0) * 1.0
+    people["ill"], people["time:ill"] = people["case"], rng.exponential(size=N)
     people.to_parquet(folder / "phenotypes.parquet")
     pd.DataFrame(
         {
@@ -45,6 +47,7 @@ def cohort(tmp_path_factory):
         }
     ).to_parquet(folder / "components.parquet")
     traits = [{"name": "y", "type": "quantitative"}, {"name": "case", "type": "binary"}]
+    traits.append({"name": "ill", "type": "time-to-event"})
     (folder / "traits.json").write_text(json.dumps({"traits": traits}))
     return folder
 
@@ -78,6 +81,9 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
     assert told["case"]["model"] == "wgr"
     assert "too uneven for a linear model (6.7%)" in told["case"]["model_reason"]
     assert set(told["case"]["tests"]) == {"score", "spa"}
+    assert told["ill"]["model"] == "regression"
+    assert told["ill"]["model_reason"].endswith("10 relatives are taken for unrelated")
+    assert set(told["ill"]["tests"]) <= {"cox-score", "cox-firth-approximate", "cox-firth"}
     predictions = fields.read(tmp_path / "predictions/loco.parquet")
     assert set(predictions.trait) == {"case"}
     assert len(predictions) == 3 * N
@@ -87,8 +93,8 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
 def test_unrelated_people_are_tested_by_regression(genopheno, cohort, tmp_path):
     design(genopheno, cohort, tmp_path)
     told = json.loads((tmp_path / "design.json").read_text())["traits"]
-    assert [t["model"] for t in told] == ["regression", "regression"]
-    assert [t["n"] for t in told] == [110, 110]
+    assert [t["model"] for t in told] == ["regression"] * 3
+    assert [t["n"] for t in told] == [110] * 3
     assert told[0]["model_reason"] == "110 people, unrelated: at most 5000"
 
 
@@ -135,8 +141,11 @@ def test_hail_has_no_such_model(cohort, tmp_path, model):
     assert not (tmp_path / "design.parquet").exists()
 
 
-def test_hail_has_no_saddlepoint(cohort, tmp_path):
+def test_hail_has_no_saddlepoint_and_no_time_to_event(cohort, tmp_path):
     make_design(cohort, tmp_path / "design.parquet", engine="hail")
+    told = {t["name"]: t["reason"] for t in read_json(tmp_path / "design.json")["traits"]}
+    assert told["ill"] == "engine hail has no test of time-to-event traits"
+    assert told["y"] is None
     with pytest.raises(StageError, match=r"^correction-not-of-engine"):
         associate(cohort, tmp_path, engine="hail", correction="spa")
 

@@ -8,6 +8,7 @@ from threading import Lock
 
 import numpy as np
 
+from genopheno.association.cox.model import Cox
 from genopheno.association.design import LMM, WGR, Design, TraitDesign
 from genopheno.association.estimates import Estimates
 from genopheno.association.linear import Linear
@@ -30,11 +31,11 @@ class Task:
     ----------
     design : the trait.
     model : the fitted null model.
-    case_mask : for `Block.count`, cases among the people used; None: quantitative.
+    case_mask : for `Block.count`, cases (events) among the people used; None: quantitative.
     """
 
     design: TraitDesign
-    model: Linear | Logistic | Mixed
+    model: Linear | Logistic | Mixed | Cox
     case_mask: np.ndarray | None = None
 
     @property
@@ -42,7 +43,7 @@ class Task:
         return self.model.space
 
     def test(self, block: Block, projected: Projected, wanted: np.ndarray) -> Estimates:
-        if isinstance(self.model, Logistic):
+        if isinstance(self.model, (Logistic, Cox)):
             return self.model.test(block, projected, wanted)
         return self.model.test(block, projected)
 
@@ -134,7 +135,7 @@ class Tasks:
         """What there is to say of the models, for each trait that has something."""
         said = {}
         for name, task in self._fixed.items():
-            if isinstance(task.model, Logistic):
+            if isinstance(task.model, (Logistic, Cox)):
                 said[name] = {"null_model": task.model.null}
             elif isinstance(task.model, Mixed):
                 said[name] = {
@@ -174,6 +175,8 @@ class Tasks:
 
     def _fit(self, trait: TraitDesign, contig: str | None = None) -> Task:
         used = trait.used
+        if trait.type == "time-to-event":
+            return Task(trait, self._cox(trait), mask_words(trait.y == 1))
         x = np.column_stack([np.ones(len(used)), np.where(used[:, None], trait.x, 0.0)])
         given = None if contig is None else self._loco.of(trait.name, contig)
         if trait.type == "quantitative" or trait.model == LMM:
@@ -187,6 +190,14 @@ class Tasks:
             return Task(trait, Linear(trait.y if given is None else trait.y - given, space))
         model = Logistic(trait.y, x, used, given=given, **self._refining)
         return Task(trait, model, mask_words(trait.y == 1))
+
+    def _cox(self, trait: TraitDesign) -> Cox:
+        used = trait.used
+        intercept = np.ones((len(used), 1))
+        key = used.tobytes(), intercept.tobytes()
+        space = self._spaces.get(key) or self._spaces.setdefault(key, Space(intercept, used))
+        below = {name: self._refining[name] for name in ("firth_below", "exact_firth_below")}
+        return Cox(trait.y, trait.time, trait.entry, trait.x, space, **below)
 
     def _relationship(self, used: np.ndarray) -> Relationship:
         """Made once for all traits of the same people."""

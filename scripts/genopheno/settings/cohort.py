@@ -51,7 +51,8 @@ class Structure(Section):
     """Kinship from a short stretch of the genome says little about people: with fewer variants
     50 kb apart than this, pairs are reported and nobody is dropped. 0: always drop."""
     keep_cases_of: str | None = None
-    """Binary trait whose cases stay in the unrelated set where either of two relatives may."""
+    """Binary or time-to-event trait whose cases (events) stay in the unrelated set where either
+    of two relatives may."""
     max_isolation: Annotated[float, Field(gt=0)] = 6
     """People are flagged as outliers whose distance to the nearest others on the components
     is so many robust standard deviations (log scale) above the median. Nobody is dropped."""
@@ -89,9 +90,11 @@ class Association(Section):
     """Binary traits: how score tests are refined where cases, controls or carriers are few. firth:
     penalised likelihood. spa: the score's p-value from the saddlepoint, as SAIGE."""
     firth_below: Fraction = 0.05
-    """Binary traits: score tests with p below this are refined (approximate Firth, or spa)."""
+    """Binary and time-to-event traits: score tests with p below this are refined (approximate
+    Firth, or spa for binary traits)."""
     exact_firth_below: Fraction = 1e-4
-    """Binary traits: approximate Firth with p below this is refitted by exact Firth."""
+    """Binary and time-to-event traits: approximate Firth with p below this is refitted by exact
+    Firth."""
 
 
 class Summaries(Section):
