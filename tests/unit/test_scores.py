@@ -14,6 +14,7 @@ from genopheno.files import read_json
 from genopheno.genotypes import write_bed
 from genopheno.problems import StageError
 from genopheno.scores import match, scoring_file
+from genopheno.scores.check import check
 from genopheno.scores.run import run
 
 N, M = 120, 60
@@ -237,6 +238,8 @@ def test_one_score_that_cannot_be_had_does_not_stop_the_others(cohort, tmp_path)
     with pytest.raises(StageError) as error:
         scored(cohort, {"old": old, "few": few}, tmp_path / "none")
     assert [p.code for p in error.value.problems] == ["score-build", "score-match"]
+    assert check({"old": old, "few": few}, "hg38") == error.value.problems[:1]
+    assert check({"old": old}, "a build of one's own") == []
     assert not (tmp_path / "none").exists()
 
 
@@ -254,6 +257,7 @@ def test_faulty_files_are_told_all_at_once(cohort, tmp_path):
     }
     with pytest.raises(StageError) as error:
         scored(cohort, files, tmp_path / "out")
+    assert check(files, "GRCh38") == error.value.problems
     codes = [(p.code, p.row) for p in error.value.problems]
     assert codes[0] == ("score-file-missing", None)
     assert codes[1] == ("score-weight", HEAD.count("\n") + 2)

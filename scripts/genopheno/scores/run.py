@@ -51,8 +51,8 @@ def run(
     ----------
     genotypes_prefix : PLINK fileset, without ``.bed``.
     files : scoring file by name of the score.
-    build : build of the cohort; where it is not GRCh37 or GRCh38 by any of their names, it is
-        not compared, and the share of variants found alone must tell.
+    build : build of the cohort; where it is not compared (`scoring_file.other_build`), the
+        share of variants found alone must tell.
     min_match : least share of a score's variants that the cohort must have.
     keep_ambiguous : see `match.match`.
     components : table ``components``, for scores adjusted for ancestry; None: none are made.
@@ -148,14 +148,8 @@ def _facts(file: scoring_file.ScoringFile, found: pd.DataFrame) -> dict[str, Any
 def _refusal(
     file: scoring_file.ScoringFile, facts: dict[str, Any], *, build: str, min_match: float
 ) -> Problem | None:
-    ours = scoring_file.BUILDS.get(build.lower())
-    if ours and file.build and ours != file.build:
-        return Problem(
-            "score-build",
-            str(file.path),
-            found=f"its places are of {file.build}, the cohort's of {ours}",
-            mend="Take the file that the PGS Catalog has harmonised to the cohort's build",
-        )
+    if problem := scoring_file.other_build(file, build):
+        return problem
     if facts["match_rate"] < min_match or not facts["n_matched"]:
         lost = ", ".join(f"{n} {why}" for why, n in (facts["status"] | file.left_out).items() if n)
         return Problem(

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genopheno.problems import Problems
+from genopheno.problems import Problem, Problems
 
 HEADER = re.compile(r"#\s*([A-Za-z_]+)\s*=\s*(.*?)\s*$")
 BUILDS = {"grch37": "GRCh37", "hg19": "GRCh37", "grch38": "GRCh38", "hg38": "GRCh38"}
@@ -98,6 +98,18 @@ def read(name: str, path: str | Path) -> ScoringFile:
         problems.add("score-empty", path, f"of {len(table)} rows none is usable: {left_out}", MEND)
     problems.raise_if_any()
     return ScoringFile(name, path, header, build, usable, left_out)
+
+
+def other_build(file: ScoringFile, build: str) -> Problem | None:
+    """The problem that the file is of another build than the cohort's.
+
+    A cohort's `build` that is neither GRCh37 nor GRCh38 by any of their names is not compared.
+    """
+    ours = BUILDS.get(build.lower())
+    if not (ours and file.build) or ours == file.build:
+        return None
+    found = f"its places are of {file.build}, the cohort's of {ours}"
+    return Problem("score-build", str(file.path), found=found, mend=MEND)
 
 
 def _parse(path: Path, problems: Problems) -> tuple[dict[str, str], pd.DataFrame]:
