@@ -31,6 +31,7 @@ from genopheno.fields.matrices import (
     PHENOTYPES_FAMILIES,
 )
 from genopheno.fields.samples import CHARR, IDENTITY_MEASURES, IDENTITY_PAIRS, SAMPLE_QC
+from genopheno.fields.scores import SCORE_VARIANTS, SCORES
 from genopheno.fields.structure import (
     COMPONENTS,
     KINSHIP,
@@ -60,6 +61,8 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "association": ASSOCIATION,
     "association_left_out": ASSOCIATION_LEFT_OUT,
     "loco": LOCO,
+    "scores": SCORES,
+    "score_variants": SCORE_VARIANTS,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
     "trait_distributions": TRAIT_DISTRIBUTIONS,
@@ -91,6 +94,8 @@ DESCRIPTIONS: dict[str, str] = {
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
     "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
+    "scores": "A row per polygenic score and sample",
+    "score_variants": "A row per usable line of a scoring file: where it is in the cohort",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",
     "trait_distributions": "A row per trait and group of people",
