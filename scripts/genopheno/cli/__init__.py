@@ -15,6 +15,7 @@ from genopheno.cli import (  # isort: skip
     matrices,
     release,
     extract,
+    sumstats,
 )
 from genopheno.cli.app import app, main
 
@@ -32,6 +33,7 @@ __all__ = [
     "samples",
     "structure",
     "submission",
+    "sumstats",
     "truth",
     "variants",
 ]

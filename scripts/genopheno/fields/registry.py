@@ -34,6 +34,7 @@ from genopheno.fields.structure import (
     STRUCTURE_SAMPLES_FAMILIES,
 )
 from genopheno.fields.submission import UNITS
+from genopheno.fields.sumstats import HARMONISED, META, META_FAMILIES, META_LOCI
 
 TABLES: dict[str, tuple[Field, ...]] = {
     "units": UNITS,
@@ -53,6 +54,9 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "design": DESIGN,
     "association": ASSOCIATION,
     "loco": LOCO,
+    "harmonised": HARMONISED,
+    "meta": META,
+    "meta_loci": META_LOCI,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
     "trait_distributions": TRAIT_DISTRIBUTIONS,
@@ -83,6 +87,9 @@ DESCRIPTIONS: dict[str, str] = {
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
+    "harmonised": "A row per variant of one study, on the alleles of a reference",
+    "meta": "A row per variant of one or more studies: the studies together",
+    "meta_loci": "A row per lead variant and study, and for the studies together",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",
     "trait_distributions": "A row per trait and group of people",
@@ -103,4 +110,5 @@ FAMILIES: dict[str, tuple[Field, ...]] = {
     "matrix_samples": MATRIX_SAMPLES_FAMILIES,
     "phenotypes": PHENOTYPES_FAMILIES,
     "structure_samples": STRUCTURE_SAMPLES_FAMILIES,
+    "meta": META_FAMILIES,
 }

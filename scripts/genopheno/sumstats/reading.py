@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from genopheno.problems import Problem, Problems, StageError, fail
+from genopheno.problems import Problem, Problems, StageError
 from genopheno.sumstats import rows
 from genopheno.sumstats.layouts import Columns, understand
 from genopheno.sumstats.store import Store
@@ -133,7 +133,7 @@ def _too_many(
     told = []
     for reason, n in sorted(faulty.items(), key=lambda item: -item[1]):
         if reason == MISSHAPEN:
-            line, text = source.example
+            _, text = source.example
             told.append(f"{n} with another number of cells than the header (such as {text[:60]!r})")
         else:
             told.append(f"{n} with {rows.FAULTS[reason]} (first: row {counts.examples[reason]})")
@@ -142,9 +142,3 @@ def _too_many(
     if "alleles-no-bases" in faulty:
         mend += "; numbered_alleles: true reads 1 to 4 as A, C, G, T"
     return Problem("sumstats-dropped", str(study.path), None, None, number + "; ".join(told), mend)
-
-
-def need(condition: bool, path: Path, found: str, mend: str) -> None:
-    """Raise ``sumstats-missing-column`` unless `condition`."""
-    if not condition:
-        raise fail("sumstats-missing-column", path, found, mend)

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genopheno import pvalues
 from genopheno.sumstats import alleles, chromosomes, numbers
 from genopheno.sumstats.layouts import Columns
 from genopheno.sumstats.studies import Study
@@ -80,8 +79,9 @@ class Counts:
 def read(table: pa.Table, columns: Columns, study: Study, counts: Counts, before: int) -> pa.Table:
     """Rows of one piece of a file in the form of `SCHEMA`.
 
-    `z_score` is that of the p-value with the sign of the effect; where there is no p-value, effect
-    over error. `weight` is `n`, or the effective number where cases and controls are known.
+    `z_score` is that of the p-value with the sign of the effect (+ where the effect is 0); where
+    there is no p-value, effect over error. `weight` is `n`, or the effective number where cases
+    and controls are known.
 
     Parameters
     ----------
@@ -224,7 +224,8 @@ def _effects(
     refuse("p-value", ~_within(p, 0, 1) | (said < 0))
     exact, from_text = numbers.neg_log10(given["p_value"], p)
     tail = np.where(np.isnan(said), exact, said)
-    sign = np.sign(np.where(np.isnan(beta), z, beta))
+    # An effect that was rounded to 0 counts as positive, to -0 as negative, as in METAL.
+    sign = np.where(np.signbit(np.where(np.isnan(beta), z, beta)), -1.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         wald = beta / error
     zero = np.isinf(tail)

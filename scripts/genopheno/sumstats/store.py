@@ -66,9 +66,14 @@ class Store:
                 self._batches[key].append(self._written)
                 self._written += 1
 
-    def keys(self) -> list[Key]:
+    def windows(self) -> list[Key]:
         """Windows that have rows, in the order of the genome."""
-        return sorted(self._batches, key=lambda key: (chromosomes.order(key[0]), key[1]))
+        return sorted(self._batches, key=self.order)
+
+    @staticmethod
+    def order(key: Key) -> tuple:
+        """What windows are sorted by."""
+        return *chromosomes.order(key[0]), key[1]
 
     def read(self, key: Key) -> pa.Table:
         """Rows of one window, as they came; none where there are none."""
