@@ -45,7 +45,7 @@ class Combined:
     Attributes
     ----------
     table : rows of the table ``meta``, columns by `schema`.
-    studies : numbers of theirs, [variants × studies], after genomic control.
+    studies : numbers of theirs, [studies × variants], after genomic control.
     main : the chosen estimate. others : row of ``meta_loci`` → estimate, for the same variants.
     without : estimate without each study.
     too_few : variants left out, for they are of fewer than `min_studies` studies.
@@ -88,15 +88,15 @@ def combine(
     studies : their names, in order. lambdas : [studies] genomic control of each; 1: none.
     schema : of the table.
     """
-    values = estimates.controlled(matched.values, lambdas)
+    values = estimates.controlled(matched.numbers, lambdas)
     by_z = options.method == "sample-size"
     needed = ("z_score", "weight") if by_z else ("beta", "standard_error")
     usable = matched.present & ~np.any([np.isnan(values[name]) for name in needed], axis=0)
-    unusable = (matched.present & ~usable).sum(axis=0)
+    unusable = (matched.present & ~usable).sum(axis=1)
     values = {name: np.where(usable, value, np.nan) for name, value in values.items()}
-    enough = usable.sum(axis=1) >= max(options.min_studies, 1)
+    enough = usable.sum(axis=0) >= max(options.min_studies, 1)
     too_few = int((~enough).sum())
-    values, usable = {k: v[enough] for k, v in values.items()}, usable[enough]
+    values, usable = {k: v[:, enough] for k, v in values.items()}, usable[:, enough]
     beta, error = values["beta"], values["standard_error"]
     if by_z:
         apart = estimates.heterogeneity_of_z(values["z_score"], values["weight"])
@@ -126,11 +126,11 @@ def combine(
         "heterogeneity_i2": apart.i2,
         "heterogeneity_neg_log10_p_value": apart.neg_log10_p,
         "tau2": apart.tau2,
-        **_estimate(others.get("random"), "random_", len(beta)),
-        **_weakest(without, studies, len(beta)),
+        **_estimate(others.get("random"), "random_", beta.shape[1]),
+        **_weakest(without, studies, beta.shape[1]),
     }
     for index, study in enumerate(studies):
-        columns |= {f"{study}_{name}": values[name][:, index] for name in SHOWN}
+        columns |= {f"{study}_{name}": values[name][index] for name in SHOWN}
         columns |= _estimate(without[index], f"without_{study}_")
     table = pa.table([_array(columns[field.name], field) for field in schema], schema=schema)
     return Combined(table, values, main, others, without, too_few, unusable)
@@ -144,10 +144,10 @@ def direction(effects: np.ndarray, there: np.ndarray) -> pa.Array:
 
     Parameters
     ----------
-    effects : [variants × studies]. there : [variants × studies] bool.
+    effects : [studies × variants]. there : [studies × variants] bool.
     """
     signs = np.where(effects > 0, b"+", np.where(effects < 0, b"-", b"0"))
-    signs = np.ascontiguousarray(np.where(there, signs, b"?").astype("S1"))
+    signs = np.ascontiguousarray(np.where(there, signs, b"?").astype("S1").T)
     if not len(signs):
         return pa.array([], pa.string())
     return pa.array(signs.view(f"S{signs.shape[1]}")[:, 0]).cast(pa.string())
@@ -187,25 +187,25 @@ def _estimate(estimate: Estimate | None, prefix: str, variants: int = 0) -> dict
 def _people(values: dict[str, np.ndarray], there: np.ndarray) -> dict:
     frequency, n = values["frequency"], values["n"]
     known = ~np.isnan(frequency)
-    all_known = (known <= ~np.isnan(n)).all(axis=1)[:, None]
+    all_known = (known <= ~np.isnan(n)).all(axis=0)
     weight = np.where(known, np.where(all_known, np.nan_to_num(n), 1.0), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (weight * np.nan_to_num(frequency)).sum(axis=1) / weight.sum(axis=1)
-    any_known = known.any(axis=1)
-    low = np.where(known, frequency, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(known, frequency, -np.inf).max(axis=1, initial=-np.inf)
+        mean = (weight * np.nan_to_num(frequency)).sum(axis=0) / weight.sum(axis=0)
+    any_known = known.any(axis=0)
+    low = np.where(known, frequency, np.inf).min(axis=0, initial=np.inf)
+    high = np.where(known, frequency, -np.inf).max(axis=0, initial=-np.inf)
     return {
         "effect_allele_frequency": mean,
         "min_effect_allele_frequency": np.where(any_known, low, np.nan),
         "max_effect_allele_frequency": np.where(any_known, high, np.nan),
-        "n": np.where((there <= ~np.isnan(n)).all(axis=1), np.nansum(n, axis=1), np.nan),
-        "n_studies": there.sum(axis=1).astype(np.int32),
+        "n": np.where((there <= ~np.isnan(n)).all(axis=0), np.nansum(n, axis=0), np.nan),
+        "n_studies": there.sum(axis=0).astype(np.int32),
     }
 
 
 def _weakest(without: list[Estimate], studies: Sequence[str], variants: int) -> dict:
     """Least -log10 p without one study, and the study; only where two or more have the variant."""
-    tails = np.array([estimate.neg_log10_p for estimate in without]).reshape(-1, variants)
+    tails = np.array([estimate.neg_log10_p for estimate in without]).reshape(len(studies), variants)
     several = ~np.isnan(tails).any(axis=0)
     least = np.argmin(np.where(np.isnan(tails), np.inf, tails), axis=0)
     names = pa.array(list(studies)).take(pa.array(least))

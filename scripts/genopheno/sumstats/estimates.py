@@ -1,4 +1,4 @@
-"""Meta-analysis of variants: arrays of variants × studies, NaN where a study lacks a variant.
+"""Meta-analysis of variants: arrays of studies × variants, NaN where a study lacks a variant.
 
 Fixed effects by inverse variance, random effects after DerSimonian and Laird (1986), and
 sample-size weighted z-scores (Stouffer), as METAL (Willer et al. 2010) names them.
@@ -56,7 +56,7 @@ class Heterogeneity:
 
 
 def fixed(beta: np.ndarray, standard_error: np.ndarray) -> Estimate:
-    """Mean effect weighted by 1 / SE²; [variants × studies] both."""
+    """Mean effect weighted by 1 / SE²; [studies × variants] both."""
     weight = _weight(beta, standard_error)
     return _mean(beta, weight)
 
@@ -64,19 +64,19 @@ def fixed(beta: np.ndarray, standard_error: np.ndarray) -> Estimate:
 def heterogeneity(beta: np.ndarray, standard_error: np.ndarray) -> Heterogeneity:
     """Cochran's Q about the fixed effect, and what follows from it."""
     weight = _weight(beta, standard_error)
-    total = weight.sum(axis=1)
-    df = np.maximum((weight > 0).sum(axis=1) - 1, 0)
+    total = weight.sum(axis=0)
+    df = np.maximum((weight > 0).sum(axis=0) - 1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        apart = np.nan_to_num(beta) - _mean(beta, weight).beta[:, None]
-        q = np.where(df > 0, np.nansum(weight * apart**2, axis=1), 0.0)
-        tau2 = (q - df) / (total - (weight**2).sum(axis=1) / total)
+        apart = np.nan_to_num(beta) - _mean(beta, weight).beta
+        q = np.where(df > 0, np.nansum(weight * apart**2, axis=0), 0.0)
+        tau2 = (q - df) / (total - (weight**2).sum(axis=0) / total)
     tau2 = np.where(df > 0, np.maximum(tau2, 0), 0.0)
     return Heterogeneity(q, df, _i2(q, df), tau2)
 
 
 def random(beta: np.ndarray, standard_error: np.ndarray, tau2: np.ndarray) -> Estimate:
     """Mean effect weighted by 1 / (SE² + tau²)."""
-    weight = _weight(beta, np.sqrt(standard_error**2 + tau2[:, None]))
+    weight = _weight(beta, np.sqrt(standard_error**2 + tau2))
     return _mean(beta, weight)
 
 
@@ -84,7 +84,7 @@ def sample_size(z_score: np.ndarray, n: np.ndarray) -> Estimate:
     """Z-scores weighted by the square root of the number of people."""
     weight = np.where(np.isnan(z_score) | np.isnan(n), 0.0, np.sqrt(n))
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = (weight * np.nan_to_num(z_score)).sum(axis=1) / np.sqrt((weight**2).sum(axis=1))
+        z = (weight * np.nan_to_num(z_score)).sum(axis=0) / np.sqrt((weight**2).sum(axis=0))
     return Estimate(None, None, z)
 
 
@@ -92,10 +92,10 @@ def heterogeneity_of_z(z_score: np.ndarray, n: np.ndarray) -> Heterogeneity:
     """How far z-scores are from those that one effect gives studies of these sizes."""
     weight = np.where(np.isnan(z_score) | np.isnan(n), 0.0, np.sqrt(n))
     z = np.where(weight > 0, z_score, 0.0)
-    df = np.maximum((weight > 0).sum(axis=1) - 1, 0)
+    df = np.maximum((weight > 0).sum(axis=0) - 1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope = (weight * z).sum(axis=1) / (weight**2).sum(axis=1)
-    q = np.where(df > 0, ((z - weight * np.nan_to_num(slope)[:, None]) ** 2).sum(axis=1), 0.0)
+        slope = (weight * z).sum(axis=0) / (weight**2).sum(axis=0)
+    q = np.where(df > 0, ((z - weight * np.nan_to_num(slope)) ** 2).sum(axis=0), 0.0)
     return Heterogeneity(q, df, _i2(q, df), np.full(len(q), np.nan))
 
 
@@ -112,10 +112,10 @@ def leave_one_out(
     Parameters
     ----------
     combine : `fixed`, `random_alone` or `sample_size`.
-    first, second : [variants × studies] what it takes.
+    first, second : [studies × variants] what it takes.
     """
-    studies = range(first.shape[1])
-    return [combine(np.delete(first, s, axis=1), np.delete(second, s, axis=1)) for s in studies]
+    studies = range(first.shape[0])
+    return [combine(np.delete(first, s, axis=0), np.delete(second, s, axis=0)) for s in studies]
 
 
 def controlled(matched: dict[str, np.ndarray], lambdas: np.ndarray) -> dict[str, np.ndarray]:
@@ -123,7 +123,7 @@ def controlled(matched: dict[str, np.ndarray], lambdas: np.ndarray) -> dict[str,
 
     Devlin and Roeder 1999.
     """
-    factor = np.sqrt(np.maximum(lambdas, 1.0))
+    factor = np.sqrt(np.maximum(lambdas, 1.0))[:, None]
     return {
         **matched,
         "standard_error": matched["standard_error"] * factor,
@@ -137,9 +137,9 @@ def _weight(beta: np.ndarray, standard_error: np.ndarray) -> np.ndarray:
 
 
 def _mean(beta: np.ndarray, weight: np.ndarray) -> Estimate:
-    total = weight.sum(axis=1)
+    total = weight.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (weight * np.nan_to_num(beta)).sum(axis=1) / total
+        mean = (weight * np.nan_to_num(beta)).sum(axis=0) / total
         error = np.where(total > 0, 1 / np.sqrt(total), np.nan)
     return Estimate(mean, error, mean / error)
 

@@ -98,7 +98,7 @@ def _of(known: Store | None, key) -> pa.Table | None:
 
 def _table(contig: str, matched: Matched) -> pa.Table:
     """Rows of the table ``harmonised``."""
-    value = {name: numbers[:, 0] for name, numbers in matched.values.items()}
+    value = {name: numbers[0] for name, numbers in matched.numbers.items()}
     position = pa.array(matched.position)
     columns = {
         "chromosome": pa.repeat(contig, len(position)),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from genopheno import pvalues
-from genopheno.sumstats import chromosomes
 from genopheno.sumstats.combine import Combined
+from genopheno.sumstats.estimates import Estimate
 
 DISTANCE = 500_000  # bases to each side that belong to a lead variant
 MOST = 50
@@ -33,13 +35,12 @@ class Loci:
 
     def __init__(self, studies: Sequence[str], at_least: float):
         self._studies, self._at_least = list(studies), at_least
-        self._found: list[pd.DataFrame] = []
+        self._found: list[_Kept] = []
 
     def add(self, combined: Combined) -> None:
-        tail = combined.main.neg_log10_p
-        rows = np.flatnonzero(tail >= self._at_least)
+        rows = np.flatnonzero(combined.main.neg_log10_p >= self._at_least)
         if rows.size:
-            self._found.append(self._long(combined, rows))
+            self._found.append(_kept(combined, rows))
 
     def table(self, factor: float = 1.0) -> pd.DataFrame:
         """Rows of the table ``meta_loci``: leads in the order of the genome, studies as given.
@@ -51,75 +52,88 @@ class Loci:
         """
         if not self._found:
             return pd.DataFrame(columns=COLUMNS)
-        frame = pd.concat(self._found, ignore_index=True)
-        if factor > 1:
-            together = ~frame["row"].isin(self._studies)
-            z = np.sqrt(pvalues.chi2_from_neg_log10(frame["neg_log10_p_value"])) / factor
-            frame.loc[together, "neg_log10_p_value"] = pvalues.from_normal(z)[together]
-            frame.loc[together, "standard_error"] *= factor
-        of_all = frame[frame["main"] & (frame["neg_log10_p_value"] >= self._at_least)]
-        of_all = of_all.sort_values("neg_log10_p_value", ascending=False, kind="stable")
-        leads = _leads(of_all)
-        place = {v: (chromosomes.order(c), p) for v, c, p in leads}
-        frame = frame[frame["variant_id"].isin(place)]
-        frame = frame.assign(place=[place[v] for v in frame["variant_id"]])
-        return frame.sort_values(["place"], kind="stable")[COLUMNS].reset_index(drop=True)
+        names = pa.concat_tables([kept.names for kept in self._found]).to_pandas()
+        tail = np.concatenate([kept.tail for kept in self._found])
+        tail = pvalues.from_normal(np.sqrt(pvalues.chi2_from_neg_log10(tail)) / factor)
+        leads = _leads(names, tail, self._at_least)
+        starts = np.cumsum([0, *(len(kept.tail) for kept in self._found)])
+        frames = []
+        for lead in leads:
+            piece = int(np.searchsorted(starts, lead, side="right")) - 1
+            kept, row = self._found[piece], lead - int(starts[piece])
+            frames.append(self._of_lead(names.iloc[lead], kept, row, factor))
+        if not frames:
+            return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame([line for frame in frames for line in frame], columns=COLUMNS)
 
-    def _long(self, combined: Combined, rows: np.ndarray) -> pd.DataFrame:
-        """A row per variant and study, then one per way of combining."""
-        base = combined.table.select(IDENTITY).take(rows).to_pandas()
-        values = {name: value[rows] for name, value in combined.studies.items()}
-        there = ~np.isnan(values["z_score"])
-        parts = []
+    def _of_lead(self, name: pd.Series, kept: _Kept, row: int, factor: float) -> list[dict]:
+        """A line per study that has the variant, then one per way of combining."""
+        lines = []
         for index, study in enumerate(self._studies):
-            without = combined.without[index]
-            part = base.assign(
-                row=study,
-                main=False,
-                beta=values["beta"][:, index],
-                standard_error=values["standard_error"][:, index],
-                neg_log10_p_value=pvalues.from_normal(values["z_score"][:, index]),
-                effect_allele_frequency=values["frequency"][:, index],
-                n=values["n"][:, index],
-                without_beta=_taken(without.beta, rows),
-                without_standard_error=_taken(without.standard_error, rows),
-                without_neg_log10_p_value=without.neg_log10_p[rows],
-            )
-            parts.append(part[there[:, index]].assign(variant=np.flatnonzero(there[:, index])))
-        people = combined.table["n"].take(rows).to_numpy()
-        for name, estimate in combined.others.items():
-            parts.append(
-                base.assign(
-                    row=name,
-                    main=estimate is combined.main,
-                    beta=_taken(estimate.beta, rows),
-                    standard_error=_taken(estimate.standard_error, rows),
-                    neg_log10_p_value=estimate.neg_log10_p[rows],
-                    n=people,
-                    variant=np.arange(rows.size),
+            value = {key: numbers[index, row] for key, numbers in kept.studies.items()}
+            if not np.isnan(value["z_score"]):
+                lines.append(
+                    {
+                        **name,
+                        "row": study,
+                        "beta": value["beta"],
+                        "standard_error": value["standard_error"],
+                        "neg_log10_p_value": float(pvalues.from_normal(value["z_score"])),
+                        "effect_allele_frequency": value["frequency"],
+                        "n": value["n"],
+                        **_numbers(kept.without[index], row, "without_"),
+                    }
                 )
-            )
-        return (
-            pd.concat([p.dropna(axis=1, how="all") for p in parts], ignore_index=True)
-            .reindex(columns=[*COLUMNS, "main", "variant"])
-            .sort_values("variant", kind="stable")
-        )
+        for way, estimate in kept.others.items():
+            one = _numbers(estimate, row, "", factor)
+            lines.append({**name, "row": way, **one, "n": kept.n[row]})
+        return lines
 
 
-def _taken(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
-    return np.full(rows.size, np.nan) if values is None else values[rows]
+@dataclass
+class _Kept:
+    """Variants of one window that may be leads; numbers as in `Combined`."""
+
+    names: pa.Table
+    tail: np.ndarray
+    n: np.ndarray
+    studies: dict[str, np.ndarray]
+    others: dict[str, Estimate]
+    without: list[Estimate]
 
 
-def _leads(strongest_first: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """Variants of which none is within `DISTANCE` of a stronger one; `MOST` at most."""
-    leads: list[tuple[str, str, int]] = []
-    for row in strongest_first.itertuples():
-        near = any(
-            row.chromosome == contig and abs(row.base_pair_location - place) <= DISTANCE
-            for _, contig, place in leads
-        )
-        if not near:
-            leads.append((row.variant_id, row.chromosome, row.base_pair_location))
-            if len(leads) == MOST:
-                break
-    return leads
+def _kept(combined: Combined, rows: np.ndarray) -> _Kept:
+    def some(estimate: Estimate) -> Estimate:
+        beta, error = estimate.beta, estimate.standard_error
+        if beta is None or error is None:
+            return Estimate(None, None, estimate.z_score[rows])
+        return Estimate(beta[rows], error[rows], estimate.z_score[rows])
+
+    return _Kept(
+        combined.table.select(IDENTITY).take(pa.array(rows)),
+        combined.main.neg_log10_p[rows],
+        combined.table["n"].take(pa.array(rows)).to_numpy(),
+        {name: numbers[:, rows] for name, numbers in combined.studies.items()},
+        {way: some(estimate) for way, estimate in combined.others.items()},
+        [some(estimate) for estimate in combined.without],
+    )
+
+
+def _numbers(estimate: Estimate, row: int, prefix: str, factor: float = 1.0) -> dict:
+    z = estimate.z_score[row] / factor
+    numbers = {f"{prefix}neg_log10_p_value": float(pvalues.from_normal(z))}
+    if estimate.beta is not None and estimate.standard_error is not None:
+        numbers[f"{prefix}beta"] = estimate.beta[row]
+        numbers[f"{prefix}standard_error"] = estimate.standard_error[row] * factor
+    return numbers
+
+
+def _leads(names: pd.DataFrame, tail: np.ndarray, at_least: float) -> list[int]:
+    """Rows of which none is within `DISTANCE` of a stronger one; `MOST` at most, in their order."""
+    contig, place = names["chromosome"].to_numpy(), names["base_pair_location"].to_numpy()
+    free, leads = tail >= at_least, []
+    while free.any() and len(leads) < MOST:
+        lead = int(np.argmax(np.where(free, tail, -np.inf)))
+        leads.append(lead)
+        free &= (contig != contig[lead]) | (np.abs(place - place[lead]) > DISTANCE)
+    return sorted(leads)

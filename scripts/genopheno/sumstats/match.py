@@ -55,16 +55,18 @@ class Matched:
     Attributes
     ----------
     position : [variants]. effect_allele, other_allele, rsid : [variants] texts.
-    values : name of `VALUES` → [variants × studies], NaN where a study lacks the variant.
-    present : [variants × studies] bool.
+    numbers : name of `VALUES` → [studies × variants], NaN where a study lacks the variant.
+    present : [studies × variants] bool.
+    places : [studies] rows of each at a position where another study has a row, too.
     """
 
     position: np.ndarray
     effect_allele: pa.Array
     other_allele: pa.Array
     rsid: pa.Array
-    values: dict[str, np.ndarray]
+    numbers: dict[str, np.ndarray]
     present: np.ndarray
+    places: np.ndarray
 
 
 def match(
@@ -90,6 +92,7 @@ def match(
     texts = _text_codes(rows, (effect < 0) | (other < 0))
     kind = _classes(effect, other, texts)
     order = np.lexsort((study, kind, position))
+    places = _common_places(position[order], study[order], len(studies))
     value = {
         name: rows[name].to_numpy() if name in rows.column_names else np.full(len(order), np.nan)
         for name in VALUES
@@ -134,19 +137,19 @@ def match(
         "alleles swapped and strand flipped": (sign < 0) & flipped,
     }.items():
         _count(counts, study[order][which], what)
-    return _dense(rows, order, group, sign, study, value, len(studies))
+    return _dense(rows, order, group, sign, study, value, places)
 
 
-def _dense(rows, order, group, sign, study, value, n_studies: int) -> Matched:
-    """Numbers as variants × studies; a variant that only the reference has is left out."""
+def _dense(rows, order, group, sign, study, value, places: np.ndarray) -> Matched:
+    """Numbers as studies × variants; a variant that only the reference has is left out."""
     lead = order[_starts(group)]
     mine = study[order] >= 0
     there = np.zeros(len(lead), bool)
     there[group[mine]] = True
     place = (np.cumsum(there) - 1)[group[mine]]
-    shape = int(there.sum()), n_studies
+    shape = len(places), int(there.sum())
     present = np.zeros(shape, bool)
-    present[place, study[order][mine]] = True
+    present[study[order][mine], place] = True
     values = {}
     for name in VALUES:
         numbers = value[name][order]
@@ -155,17 +158,30 @@ def _dense(rows, order, group, sign, study, value, n_studies: int) -> Matched:
         elif name == "frequency":
             numbers = np.where(sign < 0, 1 - numbers, numbers)
         values[name] = np.full(shape, np.nan)
-        values[name][place, study[order][mine]] = numbers[mine]
+        values[name][study[order][mine], place] = numbers[mine]
     lead = lead[there]
     take = pa.array(lead)
     return Matched(
         rows["position"].take(take).to_numpy(),
         rows["effect_allele"].take(take).combine_chunks(),
         rows["other_allele"].take(take).combine_chunks(),
-        _rsids(rows, order[mine], place, lead, shape[0]),
+        _rsids(rows, order[mine], place, lead, shape[1]),
         values,
         present,
+        places,
     )
+
+
+def _common_places(position: np.ndarray, study: np.ndarray, n_studies: int) -> np.ndarray:
+    """[studies] rows at a position where another study has a row; rows sorted by position."""
+    mine = study >= 0
+    position, study = position[mine], study[mine]
+    if not len(position):
+        return np.zeros(n_studies, dtype=np.int64)
+    starts = np.flatnonzero(np.diff(position, prepend=-1))
+    apart = np.minimum.reduceat(study, starts) < np.maximum.reduceat(study, starts)
+    common = np.repeat(apart, np.diff(np.append(starts, len(position))))
+    return np.bincount(study[common], minlength=n_studies)
 
 
 def _rsids(rows: pa.Table, order: np.ndarray, place: np.ndarray, lead, variants: int) -> pa.Array:

@@ -232,7 +232,7 @@ def _combined(
         done = combine.combine(key[0], matched, summary.studies, lambdas, options, schema)
         _overlap(windows, matched, tallies)
         for tally, used, unusable in zip(
-            tallies, done.studies["z_score"].T, done.unusable, strict=True
+            tallies, done.studies["z_score"], done.unusable, strict=True
         ):
             tally.used += int((~np.isnan(used)).sum())
             tally.unusable += int(unusable)
@@ -242,14 +242,13 @@ def _combined(
 
 
 def _overlap(windows: list[pa.Table], matched: Matched, tallies: list[Tally]) -> None:
-    several = matched.present.sum(axis=1) > 1
-    places = [np.unique(window["position"].to_numpy()) for window in windows]
-    distinct, number = np.unique(np.concatenate(places), return_counts=True)
-    common = distinct[number > 1]
-    for index, (window, tally) in enumerate(zip(windows, tallies, strict=True)):
+    several = matched.present.sum(axis=0) > 1
+    for window, present, places, tally in zip(
+        windows, matched.present, matched.places, tallies, strict=True
+    ):
         tally.rows += window.num_rows
-        tally.places += int(np.isin(window["position"].to_numpy(), common).sum())
-        tally.shared += int((matched.present[:, index] & several).sum())
+        tally.places += int(places)
+        tally.shared += int((present & several).sum())
 
 
 def _judge(read: list[Read], tallies: list[Tally], limits: Limits) -> Problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -45,6 +46,9 @@ class Tables:
         self._waiting: list[pa.Table] = []
         self._rows = 0
         self._stack = ExitStack()
+        # Compression runs beside the analysis, one piece at a time.
+        self._worker = ThreadPoolExecutor(1)
+        self._running: Future | None = None
 
     def __enter__(self) -> Tables:
         import pysam
@@ -70,6 +74,7 @@ class Tables:
         try:
             if kind is None:
                 self._flush(1)
+            self._wait()
             self._text.close()
             if kind is None:
                 index = Path(f"{self._text_path}.tbi")
@@ -80,6 +85,7 @@ class Tables:
                 )  # fmt: skip
                 index.replace(f"{tsv_path(self._out)}.tbi")
         finally:
+            self._worker.shutdown()
             remove(Path(f"{self._text_path}.tbi"))
             self._stack.__exit__(kind, error, trace)
         return None
@@ -97,7 +103,17 @@ class Tables:
         whole = table.num_rows if at_least == 1 else table.num_rows // ROW_GROUP * ROW_GROUP
         for start in range(0, whole, ROW_GROUP):
             piece = table.slice(start, min(ROW_GROUP, whole - start))
-            self._parquet.write_table(piece)
-            self._text.write(ssf.lines(piece, self._names))
+            self._wait()
+            self._running = self._worker.submit(self._write, piece)
         rest = table.slice(whole)
         self._waiting, self._rows = ([rest], rest.num_rows) if rest.num_rows else ([], 0)
+
+    def _write(self, piece: pa.Table) -> None:
+        self._parquet.write_table(piece)
+        self._text.write(ssf.lines(piece, self._names))
+
+    def _wait(self) -> None:
+        """Let the piece before finish; raises what it raised."""
+        running, self._running = self._running, None
+        if running:
+            running.result()

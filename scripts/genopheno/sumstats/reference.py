@@ -54,7 +54,9 @@ def reference_store(path: Path, scratch: Path, *, frequency: str | None = None) 
         for batch in pq.ParquetFile(path).iter_batches(ROWS, columns=list(names.values())):
             table = pa.table({ours: batch[theirs] for ours, theirs in names.items()})
             codes, contigs = chromosomes.names(table["contig"], "MT")
-            table = table.set_column(0, "contig", pa.array(contigs).take(pa.array(codes)))
+            table = table.set_column(
+                0, "contig", pa.array(contigs, pa.string()).take(pa.array(codes, mask=codes < 0))
+            )
             for name in set(KNOWN) - set(names):
                 nulls = pa.nulls(table.num_rows, schema.field(name).type)
                 table = table.append_column(name, nulls)

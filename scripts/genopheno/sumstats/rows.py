@@ -119,7 +119,7 @@ def read(table: pa.Table, columns: Columns, study: Study, counts: Counts, before
     both = numbers.effective_n(value["n_cases"], value["n_controls"])
     weight = np.where(np.isnan(both), value["n"], both)
     out = {
-        "contig": pc.take(pa.array([*names, None], pa.string()), pa.array(contig)),
+        "contig": pa.array(names, pa.string()).take(pa.array(contig, mask=contig < 0)),
         "position": pa.array(np.where(whole, position, 0).astype(np.int32)),
         "effect_allele": effect,
         "other_allele": other,

@@ -36,6 +36,7 @@ class Store:
         self.schema = schema.remove(schema.get_field_index("contig"))
         self._batches: dict[Key, list[int]] = defaultdict(list)
         self._written = 0
+        self._reader: pa.ipc.RecordBatchFileReader | None = None
 
     def __enter__(self) -> Store:
         self._writer = pa.ipc.new_file(str(self._path), self.schema)
@@ -79,6 +80,6 @@ class Store:
         """Rows of one window, as they came; none where there are none."""
         if not self._batches.get(key):
             return self.schema.empty_table()
-        with pa.memory_map(str(self._path)) as file:
-            reader = pa.ipc.open_file(file)
-            return pa.Table.from_batches([reader.get_batch(i) for i in self._batches[key]])
+        if self._reader is None:
+            self._reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
+        return pa.Table.from_batches([self._reader.get_batch(i) for i in self._batches[key]])

@@ -1,0 +1,347 @@
+"""Variants of several studies: the same one found, put on one allele, and combined."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from statsmodels.stats.meta_analysis import combine_effects
+
+from genopheno import pvalues
+from genopheno.problems import StageError
+from genopheno.sumstats import alleles, estimates, match, orient
+from genopheno.sumstats.combine import Options
+from genopheno.sumstats.harmonise import harmonise
+from genopheno.sumstats.match import BY_FREQUENCY, Policy
+from genopheno.sumstats.meta import Limits, meta
+from genopheno.sumstats.region import read_region
+from genopheno.sumstats.rows import SCHEMA
+from genopheno.sumstats.studies import Study, read_studies
+
+WINDOW = SCHEMA.remove(SCHEMA.get_field_index("contig"))
+
+
+def window(*rows: tuple) -> pa.Table:
+    """Rows (position, effect allele, other allele, beta, frequency) of one study."""
+    columns = {name: [None] * len(rows) for name in WINDOW.names}
+    for name, index in (
+        ("position", 0), ("effect_allele", 1), ("other_allele", 2), ("beta", 3), ("frequency", 4)
+    ):  # fmt: skip
+        columns[name] = [row[index] for row in rows]
+    columns["z_score"] = columns["beta"]
+    columns["standard_error"] = [1.0] * len(rows)
+    return pa.table(columns, schema=WINDOW)
+
+
+def matched(*studies, policy=BY_FREQUENCY, reference=None):
+    counts = [Counter() for _ in studies]
+    return match.match(studies, policy, counts, reference), counts
+
+
+def test_swapped_and_flipped_alleles_are_the_same_variant() -> None:
+    first = window((5, "A", "C", 1, 0.1), (9, "AT", "A", 2, 0.2), (9, "G", "A", 3, 0.3))
+    second = window((5, "G", "T", 1, 0.9), (9, "A", "AT", 2, 0.8), (9, "C", "T", 3, 0.3))
+    found, counts = matched(first, second)
+    assert found.position.tolist() == [5, 9, 9]
+    assert found.numbers["beta"].tolist() == [[1, 3, 2], [-1, 3, -2]]
+    np.testing.assert_allclose(found.numbers["frequency"][1], [0.1, 0.3, 0.2])
+    assert counts[1] == {
+        "alleles swapped and strand flipped": 1, "alleles swapped": 1, "strand flipped": 1,
+    }  # fmt: skip
+    assert found.places.tolist() == [3, 3]
+
+
+def test_other_alleles_at_the_place_are_another_variant() -> None:
+    found, _ = matched(window((5, "A", "C", 1, 0.1)), window((5, "A", "G", 1, 0.1)))
+    assert found.present.tolist() == [[True, False], [False, True]]
+    assert found.places.tolist() == [1, 1]
+
+
+def test_ambiguous_alleles_by_frequency_as_named_or_not_at_all() -> None:
+    # Second study: on the other strand; as named; cannot be told; without a frequency.
+    first = window(*((i, "A", "T", 1, f) for i, f in enumerate((0.1, 0.2, 0.3, 0.1), 1)))
+    second = window(
+        (1, "A", "T", 1, 0.9), (2, "T", "A", 1, 0.8), (3, "A", "T", 1, 0.45), (4, "A", "T", 1, None)
+    )
+    nan = np.nan
+    for policy, expected in {
+        Policy("frequency", 0.4): [-1, -1, nan, nan],
+        Policy("frequency", 0.46): [-1, -1, 1, nan],
+        Policy("keep"): [1, -1, 1, 1],
+    }.items():
+        found, counts = matched(first, second, policy=policy)
+        np.testing.assert_array_equal(found.numbers["beta"][1], expected)
+        assert counts[1][match.UNDECIDED] == np.isnan(expected).sum()
+    found, counts = matched(first, second, policy=Policy("drop"))
+    assert not found.position.size and [c[match.AMBIGUOUS] for c in counts] == [4, 4]
+
+
+def test_a_variant_twice_in_a_study_counts_once_or_not_at_all() -> None:
+    study = window(
+        (1, "A", "C", 1, 0.1), (1, "C", "A", -1, 0.9), (2, "A", "C", 1, 0.1), (2, "A", "C", 2, 0.1)
+    )
+    found, (counts,) = matched(study)
+    assert found.position.tolist() == [1]
+    assert counts == {match.DUPLICATE: 1, match.CONFLICTING: 2, "as in the first": 1}
+
+
+def test_a_reference_says_what_the_variants_are() -> None:
+    reference = window((1, "C", "A", None, 0.3), (2, "T", "A", None, 0.2), (3, "C", "A", None, 0.3))
+    study = window(
+        (1, "T", "G", 1, 0.7), (2, "T", "A", 1, 0.9), (3, "T", "A", 1, 0.1), (4, "A", "C", 1, 0.1)
+    )
+    found, (counts,) = matched(study, reference=reference)
+    assert found.position.tolist() == [1, 2]
+    assert found.numbers["beta"].tolist() == [[-1, -1]]
+    assert found.effect_allele.to_pylist() == ["C", "T"]
+    assert counts[match.NOT_THERE] == counts[match.OTHER_ALLELES] == 1
+
+
+@pytest.mark.parametrize(
+    ("variant", "left"),
+    [
+        ((8, "CA", "C"), (8, "CA", "C")),
+        ((5, "A", "AA"), (3, "C", "CA")),  # CAAA: the insertion of A moves to its left end
+        ((4, "AAA", "A"), (3, "CAA", "C")),
+        ((10, "ACG", "ATG"), (11, "C", "T")),
+        ((2, "GG", "G"), (1, "GG", "G")),  # at the start of the contig
+    ],
+)
+def test_indels_move_to_the_left(variant: tuple, left: tuple) -> None:
+    contig = "GGCAAATCACG"
+    position, a, b = variant
+    before = dict(enumerate(contig, start=1))
+    assert alleles.leftmost(position, a, b, lambda place: before.get(place, "")) == left
+
+
+def test_effects_against_statsmodels() -> None:
+    draw = np.random.default_rng(1)
+    beta, error = draw.normal(0.1, 0.2, (5, 40)), draw.uniform(0.02, 0.2, (5, 40))
+    beta[draw.random((5, 40)) < 0.3] = np.nan
+    beta[0, 0], beta[1:, 0] = 0.1, np.nan
+    apart = estimates.heterogeneity(beta, error)
+    fixed, random = estimates.fixed(beta, error), estimates.random(beta, error, apart.tau2)
+    truncated = 0
+    for i in range(1, beta.shape[1]):
+        there = ~np.isnan(beta[:, i])
+        if there.sum() < 2:
+            continue
+        # It lets tau² be below 0, which DerSimonian and Laird do not.
+        told = combine_effects(beta[there, i], error[there, i] ** 2, method_re="chi2")
+        ours = [
+            (fixed.beta[i], fixed.standard_error[i]),
+            (random.beta[i], random.standard_error[i]),
+        ]
+        of_fixed = told.mean_effect_fe, told.sd_eff_w_fe
+        of_random = told.mean_effect_re, told.sd_eff_w_re
+        theirs = [of_fixed, of_random if told.tau2 > 0 else of_fixed]
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+        truncated += told.tau2 < 0
+        q, p, df = told.test_homogeneity().statistic, told.test_homogeneity().pvalue, apart.df[i]
+        np.testing.assert_allclose([apart.q[i], 10 ** -apart.neg_log10_p[i]], [q, p], rtol=1e-9)
+        np.testing.assert_allclose(apart.i2[i], max(0, (q - df) / q), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(apart.tau2[i], max(0, told.tau2), rtol=1e-9, atol=1e-12)
+    assert 0 < truncated < 20
+    assert (apart.q[0], apart.df[0], apart.tau2[0]) == (0, 0, 0)
+    assert (fixed.beta[0], random.standard_error[0]) == (0.1, error[0, 0])
+
+
+def test_p_values_of_q_beyond_what_a_double_holds() -> None:
+    x = np.array([3.0, 1280.0, 1300.0, 9000.0])
+    # Two and four degrees of freedom have closed tails: exp(-x/2) and (1 + x/2) exp(-x/2).
+    half = x / 2 / np.log(10)
+    np.testing.assert_allclose(pvalues.from_chi2_of(x, 2), half, rtol=1e-13)
+    four = half - np.log10(1 + x / 2)
+    np.testing.assert_allclose(pvalues.from_chi2_of(x, 4), four, rtol=1e-13)
+    np.testing.assert_allclose(pvalues.from_chi2_of(x, 1), pvalues.from_chi2(x), rtol=1e-12)
+
+
+FASTA = "GGCAAATCACGTTTACCGATAGACATTGGA"  # contig chr1
+
+
+@pytest.fixture
+def fasta(tmp_path: Path) -> Path:
+    path = tmp_path / "genome.fa"
+    path.write_text(f">chr1\n{FASTA}\n")
+    return path
+
+
+HEAD = "CHR\tBP\tA1\tA2\tBETA\tSE\tEAF\tN\n"
+
+
+def write(path: Path, *rows: str) -> Path:
+    path.write_text(HEAD + "".join("\t".join(row.split()) + "\n" for row in rows))
+    return path
+
+
+def test_alleles_on_a_reference_sequence(fasta: Path, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "s.txt",
+        "1 1 A G 0.1 0.1 0.2 9",  # G there: as it is
+        "1 3 C T 0.2 0.1 0.2 9",  # C there: swapped
+        "1 4 T C 0.3 0.1 0.2 9",  # A there: T/C is on the other strand, and swapped
+        "1 5 AA A 0.4 0.1 0.2 9",  # insertion or deletion: as named, moved to 3
+        "1 7 A G 0.5 0.1 0.2 9",  # T there: A/G is on the other strand, and swapped
+        "1 9 CT G 0.6 0.1 0.2 9",  # A there: no allele fits
+        "1 99 C T 0.7 0.1 0.2 9",  # behind the end
+        "2 9 C T 0.8 0.1 0.2 9",  # no such contig
+    )
+    out = tmp_path / "out.parquet"
+    told = harmonise(
+        Study(name="s", path=path), out, fasta=fasta, min_agreement=0.3, max_dropped=0.5
+    )
+    rows = pd.read_parquet(out)
+    assert rows["variant_id"].tolist() == [
+        "1:1:G:A", "1:3:C:T", "1:3:C:CA", "1:4:A:G", "1:7:T:C"
+    ]  # fmt: skip
+    np.testing.assert_allclose(rows["beta"], [0.1, -0.2, 0.4, -0.3, -0.5])
+    np.testing.assert_allclose(rows["effect_allele_frequency"], [0.2, 0.8, 0.2, 0.8, 0.8])
+    done = told["oriented"]
+    assert (done[orient.MISMATCH], done[orient.BEYOND], done[orient.NO_CONTIG]) == (1, 1, 1)
+    assert (done[orient.FLIPPED], done[orient.SWAPPED], done[orient.MOVED]) == (2, 3, 1)
+
+
+def test_a_study_of_another_build_is_refused(fasta: Path, tmp_path: Path) -> None:
+    other = {"A": "C", "C": "A", "G": "T", "T": "G"}
+    rows = [f"1 {i} {other[b]} {b} 0.1 0.1 0.2 9" for i, b in enumerate(FASTA, start=1)]
+    moved = [f"1 {i + 3} {other[b]} {b} 0.1 0.1 0.2 9" for i, b in enumerate(FASTA[:26], start=1)]
+    harmonise(
+        Study(name="s", path=write(tmp_path / "s", *rows)), tmp_path / "o.parquet", fasta=fasta
+    )
+    with pytest.raises(StageError, match="sumstats-build"):
+        harmonise(
+            Study(name="s", path=write(tmp_path / "m", *moved)), tmp_path / "m.parquet", fasta=fasta
+        )
+    assert not (tmp_path / "m.parquet").exists()
+
+
+def test_a_table_of_sites_gives_alleles_and_frequencies(tmp_path: Path) -> None:
+    sites = {
+        "contig": ["chr1", "chr1", "chrX"], "position": [5, 6, 7], "reference": ["A", "C", "G"],
+        "alternate": ["T", "T", "C"], "rsid": ["rs5", None, "rs7"], "gnomad_AF": [0.1, 0.2, 0.9],
+    }  # fmt: skip
+    pq.write_table(pa.table(sites), tmp_path / "sites.parquet")
+    path = write(
+        tmp_path / "s",
+        "1 5 A T 1 1 0.1 9",
+        "1 6 C T 1 1 0.8 9",
+        "23 7 C G 1 1 0.1 9",
+        "1 9 A G 1 1 0 9",
+    )
+    study, out = Study(name="s", path=path), tmp_path / "o.parquet"
+    options = {"reference": tmp_path / "sites.parquet", "reference_frequency": "gnomad_AF"}
+    told = harmonise(study, out, **options)
+    rows = pd.read_parquet(out)
+    # A/T and C/G are on the other strand, by frequency; the rare allele is the alternate one.
+    assert rows["variant_id"].tolist() == ["1:5:A:T", "1:6:C:T", "X:7:G:C"]
+    assert rows["beta"].tolist() == [1, -1, -1] and rows["rsid"].tolist() == ["rs5", None, "rs7"]
+    np.testing.assert_allclose(rows["effect_allele_frequency"], [0.1, 0.2, 0.9])
+    assert told["matched"][match.NOT_THERE] == 1
+    with pytest.raises(StageError, match="reference-column"):
+        harmonise(study, out, reference=options["reference"], reference_frequency="AF")
+
+
+def three(tmp_path: Path, shift: int = 0, alleles: str = "A C") -> list[Study]:
+    draw = np.random.default_rng(3)
+    studies = []
+    for name in "abc":
+        moved, pair = (shift, alleles) if name == "c" else (0, "A C")
+        rows = [
+            f"{1 + i // 200} {1000 * i + 7 + moved} {pair} {draw.normal(0.3):.4f} 0.1 0.3 100"
+            for i in range(400)
+        ]
+        studies.append(Study(name=name, path=write(tmp_path / name, *rows)))
+    return studies
+
+
+def test_columns_loci_and_genomic_control(tmp_path: Path) -> None:
+    out = tmp_path / "m.parquet"
+    studies = three(tmp_path)
+    plain = meta(studies, out, options=Options(per_study=True, leave_one_out=True))
+    rows = pd.read_parquet(out)
+    weight = 3 / 0.1**2
+    np.testing.assert_allclose(rows["beta"], rows[["a_beta", "b_beta", "c_beta"]].mean(axis=1))
+    np.testing.assert_allclose(rows["without_c_beta"], rows[["a_beta", "b_beta"]].mean(axis=1))
+    np.testing.assert_allclose(rows["standard_error"], weight**-0.5)
+    without = rows[[f"without_{s}_neg_log10_p_value" for s in "abc"]]
+    np.testing.assert_allclose(rows["leave_one_out_neg_log10_p_value"], without.min(axis=1))
+    assert rows["leave_one_out_study"].tolist() == without.idxmin(axis=1).str[8].tolist()
+    loci = pd.read_parquet(tmp_path / "m.loci.parquet")
+    leads = loci[loci["row"] == "fixed"]
+    assert plain["n_loci"] == len(leads) == 2  # 200 kb each of chromosomes 1 and 2
+    tops = rows.loc[rows.groupby("chromosome")["neg_log10_p_value"].idxmax(), "variant_id"]
+    assert leads["variant_id"].tolist() == tops.tolist()
+    assert (
+        loci.groupby("variant_id")["row"].agg(list).tolist()
+        == [["a", "b", "c", "fixed", "random"]] * 2
+    )
+    assert plain["n_variants_by_studies"] == {"3": 400}
+    lambdas = [study["lambda_gc"] for study in plain["studies"]]
+    before = meta(studies, out, genomic_control=True)
+    errors = pd.read_parquet(out)["standard_error"]
+    np.testing.assert_allclose(errors, sum(100 / f for f in lambdas) ** -0.5)
+    assert [study["genomic_control"] for study in before["studies"]] == lambdas
+    after = meta(studies, out, genomic_control_after=True)
+    np.testing.assert_allclose(after["lambda_gc_before"], plain["lambda_gc"])
+    np.testing.assert_allclose(after["lambda_gc"], 1)
+    controlled = pd.read_parquet(out)
+    np.testing.assert_allclose(controlled["z_score"], rows["z_score"] / plain["lambda_gc"] ** 0.5)
+    np.testing.assert_allclose(
+        controlled["beta"] / controlled["standard_error"], controlled["z_score"]
+    )
+    with pytest.raises(StageError, match="meta-empty"):
+        meta(studies, tmp_path / "none.parquet", options=Options(min_studies=4))
+    assert not list(tmp_path.glob("none*")) and not list(tmp_path.glob(".meta*"))
+
+
+@pytest.mark.parametrize(
+    ("difference", "code"), [({"shift": 5}, "meta-overlap"), ({"alleles": "A G"}, "meta-overlap")]
+)
+def test_studies_that_share_nothing_are_refused(difference, code, tmp_path: Path) -> None:
+    with pytest.raises(StageError, match=code):
+        meta(three(tmp_path, **difference), tmp_path / "m.parquet")
+    loose = Limits(min_overlap=0, min_agreement=0)
+    told = meta(three(tmp_path, **difference), tmp_path / "m.parquet", limits=loose)
+    assert told["n_variants_by_studies"] == {"1": 400, "2": 400}
+
+
+def test_sample_size_needs_people_and_says_who_lacks_them(tmp_path: Path) -> None:
+    studies = three(tmp_path)
+    studies[2] = studies[2].model_copy(update={"columns": {"n": ""}})
+    out = tmp_path / "m.parquet"
+    told = meta(studies, out, options=Options("sample-size"))
+    rows = pd.read_parquet(out)
+    assert told["studies"][2]["rows_without_what_the_method_needs"] == 400
+    assert set(rows["direction"].str[2]) == {"?"} and rows["beta"].isna().all()
+    assert rows["n_studies"].unique().tolist() == [2]
+
+
+def test_the_text_is_indexed_and_a_region_is_read_alone(tmp_path: Path) -> None:
+    import pysam
+
+    out = tmp_path / "m.parquet"
+    meta(three(tmp_path), out)
+    with pysam.TabixFile(str(tmp_path / "m.tsv.gz")) as text:
+        lines = [line.split("\t") for line in text.fetch("2", 210_000, 220_000)]
+    region = read_region(out, "chr2", 210_001, 220_000)
+    assert [line[8] for line in lines] == region["variant_id"].to_pylist()
+    assert len(lines) == 10 and region["chromosome"].unique().to_pylist() == ["2"]
+
+
+def test_a_file_of_studies_tells_all_its_faults(tmp_path: Path) -> None:
+    path = tmp_path / "meta.yaml"
+    path.write_text("studies:\n- {name: a, path: x, n: -1}\n- {name: 'b c', path: y, who: me}\n")
+    with pytest.raises(StageError) as refused:
+        read_studies(path)
+    columns = [problem.column for problem in refused.value.problems]
+    assert columns == ["studies.1.n", "studies.2.name", "studies.2.who"]
+    path.write_text("studies:\n- {name: a, path: x, columns: {p_value: }}\n")
+    (study,) = read_studies(path)
+    assert study.path == tmp_path / "x" and study.columns == {"p_value": ""}
+    with pytest.raises(StageError, match="at least two"):
+        meta([study], tmp_path / "m.parquet")
