@@ -6,14 +6,19 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from genopheno.files import md5, read_json
 from genopheno.sumstats.combine import Method, Options
 from genopheno.sumstats.match import Policy
 from genopheno.sumstats.meta import meta
-from genopheno.sumstats.studies import read_studies
+from genopheno.sumstats.ssf_metadata import write_metadata
+from genopheno.sumstats.studies import named, read_studies
+from tests.realdata.test_association_known_answers import associate, quantitative, read_people
 
 STUDIES = """\
 studies:
@@ -175,3 +180,40 @@ def test_the_command_says_the_same_and_draws_a_page(config, genopheno) -> None:
     assert "2495 variants by inverse-variance" in said
     page = path.with_name("m.html").read_text()
     assert "rs560887" in page and page.count("<svg") >= 3 and "http" not in page
+
+
+def test_our_scan_and_plink2s_of_the_same_people_are_one_study(data, tmp_path: Path) -> None:
+    folder = data("gwas_lpa_hg38")
+    associate(
+        folder / "lpa", read_people(folder / "phenotype.txt"), quantitative(["Y1"]), tmp_path,
+        min_allele_count=5,
+    )  # fmt: skip
+    files = {
+        "parquet": tmp_path / "Y1.parquet",
+        "text": tmp_path / "Y1.tsv.gz",
+        "plink2": folder / "expected/plink2_linear_mac5_Y1.tsv.gz",
+    }
+    out = tmp_path / "meta.parquet"
+    options = Options("sample-size", per_study=True)
+    told = meta(named(files.items()), out, options=options, policy=Policy("keep"))
+    layouts = [study["layout"] for study in told["studies"]]
+    assert layouts == ["gwas-ssf", "gwas-ssf", "plink2"]
+    assert told["n_variants_by_studies"] == {"3": 376}
+    rows = pd.read_parquet(out)
+    for name in ("beta", "standard_error"):
+        ours, text, theirs = (rows[f"{study}_{name}"] for study in files)
+        np.testing.assert_allclose(ours, text, rtol=1e-15)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    assert (rows["heterogeneity_q"] < 1e-6).all() and (rows["n"] == 3 * 157).all()
+    for text in (tmp_path / "Y1.tsv.gz", tmp_path / "meta.tsv.gz"):
+        about = yaml.safe_load(write_metadata(text, "GRCh38").read_text())
+        about["date_metadata_last_modified"] = about["date_metadata_last_modified"].isoformat()
+        schema = read_json(data("gwas_ssf") / "metadata-json-schema.json")
+        # The schema allows any other key; a name that is not its own would be a slip.
+        assert about.keys() <= schema["properties"].keys()
+        for sample in about.get("samples", []):
+            assert sample.keys() <= schema["definitions"]["SampleMetadata"]["properties"].keys()
+        jsonschema.validate(about, schema, format_checker=jsonschema.FormatChecker())
+    scan = yaml.safe_load((tmp_path / "Y1.tsv.gz-meta.yaml").read_text())
+    assert scan["samples"] == [{"sample_size": 157, "case_control_study": False}]
+    assert scan["data_file_md5sum"] == md5(tmp_path / "Y1.tsv.gz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from genopheno import pvalues
 from genopheno.problems import StageError
 from genopheno.sumstats import alleles, estimates, match, orient
 from genopheno.sumstats.combine import Options
+from genopheno.sumstats.gwas_vcf import write_gwas_vcf
 from genopheno.sumstats.harmonise import harmonise
 from genopheno.sumstats.match import BY_FREQUENCY, Policy
 from genopheno.sumstats.meta import Limits, meta
-from genopheno.sumstats.region import read_region
+from genopheno.sumstats.region import print_region, read_region
 from genopheno.sumstats.rows import SCHEMA
 from genopheno.sumstats.studies import Study, read_studies
+from genopheno.tools import run
 
 WINDOW = SCHEMA.remove(SCHEMA.get_field_index("contig"))
 
@@ -54,6 +57,15 @@ def test_swapped_and_flipped_alleles_are_the_same_variant() -> None:
         "alleles swapped and strand flipped": 1, "alleles swapped": 1, "strand flipped": 1,
     }  # fmt: skip
     assert found.places.tolist() == [3, 3]
+
+
+def test_an_insertion_and_the_deletion_of_the_same_bases_are_two_variants() -> None:
+    first = window((5, "C", "CA", 1, 0.1), (5, "CA", "C", 2, 0.2), (8, "CA", "C", 3, 0.3))
+    second = window((5, "CA", "C", 4, 0.2), (8, "C", "CA", 5, 0.7))
+    found, counts = matched(first, second)
+    assert found.position.tolist() == [5, 5, 8]
+    np.testing.assert_array_equal(found.numbers["beta"], [[1, 2, 3], [np.nan, 4, -5]])
+    assert [count[match.AS_NAMED] for count in counts] == [2, 1]
 
 
 def test_other_alleles_at_the_place_are_another_variant() -> None:
@@ -119,6 +131,7 @@ def test_indels_move_to_the_left(variant: tuple, left: tuple) -> None:
     assert alleles.leftmost(position, a, b, lambda place: before.get(place, "")) == left
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # its own, of such a tau²
 def test_effects_against_statsmodels() -> None:
     draw = np.random.default_rng(1)
     beta, error = draw.normal(0.1, 0.2, (5, 40)), draw.uniform(0.02, 0.2, (5, 40))
@@ -345,3 +358,38 @@ def test_a_file_of_studies_tells_all_its_faults(tmp_path: Path) -> None:
     assert study.path == tmp_path / "x" and study.columns == {"p_value": ""}
     with pytest.raises(StageError, match="at least two"):
         meta([study], tmp_path / "m.parquet")
+
+
+def test_gwas_vcf_is_read_back_equal(fasta: Path, tmp_path: Path) -> None:
+    rows = ("1 1 A G 0.1 0.1 0.2 9", "1 3 T C 0.25 0.5 0.3 8", "1 7 C T -1e-7 0.1 . 7")
+    study = Study(name="s", path=write(tmp_path / "s.txt", *rows))
+    table, out = tmp_path / "t.parquet", tmp_path / "t.vcf.gz"
+    harmonise(study, table, fasta=fasta)
+    told = write_gwas_vcf(table, fasta, out, "glucose")
+    assert told["rows"] == {"written": 3}
+    form = "%CHROM\t%POS\t%REF\t%ALT[\t%ES\t%SE\t%LP\t%AF\t%NS]\n"
+    lines = [line.split("\t") for line in run(["bcftools", "query", "-f", form, out]).splitlines()]
+    read = pd.DataFrame(lines).replace(".", np.nan)
+    ours = pd.read_parquet(table)
+    assert run(["bcftools", "query", "-l", out]).split() == ["glucose"]
+    assert read[[0, 2, 3]].to_numpy().tolist() == [
+        ["chr1", b, a] for a, b in zip(ours["effect_allele"], ours["other_allele"], strict=True)
+    ]
+    names = ["base_pair_location", "beta", "standard_error", "neg_log10_p_value"]
+    numbers = ours[[*names, "effect_allele_frequency", "n"]]
+    np.testing.assert_allclose(read[[1, 4, 5, 6, 7, 8]].astype(float), numbers, rtol=1e-6)
+    # Alleles the other way round are refused.
+    turned = ours.rename(columns={"effect_allele": "other_allele", "other_allele": "effect_allele"})
+    turned.to_parquet(table)
+    with pytest.raises(StageError, match="gwas-vcf-reference"):
+        write_gwas_vcf(table, fasta, tmp_path / "u.vcf.gz", "glucose")
+    assert not list(tmp_path.glob("u.*"))
+
+
+def test_region_command_prints_rows(tmp_path: Path, capsysbinary) -> None:
+    table = pa.table({"contig": ["1", "1"], "position": [5, 9], "groups": [["a", "b"], None]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    print_region(read_region(tmp_path / "t.parquet", "chr1", 5, 8), sys.stdout.buffer)
+    assert capsysbinary.readouterr().out == b"contig\tposition\tgroups\n1\t5\ta;b\n"
+    with pytest.raises(StageError, match="region-columns"):
+        read_region(tmp_path / "t.parquet", "1", 5, 8, ["beta"])

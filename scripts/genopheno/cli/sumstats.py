@@ -151,3 +151,48 @@ def harmonise(
         f"{told['rows']} rows, {told['n_variants']} written; "
         f"dropped {json.dumps(told['rows_dropped'])}; {json.dumps(told['matched'])}"
     )
+
+
+@app.command(rich_help_panel=RESULTS)
+def region(
+    table: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Parquet.")],
+    place: Annotated[str, typer.Argument(help="Such as 7:44,000,000-44,500,000.")],
+    column: Annotated[list[str] | None, typer.Option(help="Instead of all; repeated.")] = None,
+) -> None:
+    """Print the rows of a region of any table of variants, tabs between."""
+    import re
+    import sys
+
+    from genopheno.sumstats.region import print_region, read_region
+
+    found = re.fullmatch(r"([^:]+):(\d+)(?:-(\d+))?", place.replace(",", ""))
+    if not found:
+        raise typer.BadParameter(f"{place!r} is not CONTIG:START-END")
+    contig, start, end = found[1], int(found[2]), int(found[3] or found[2])
+    print_region(read_region(table, contig, start, end, column), sys.stdout.buffer)
+
+
+@app.command(rich_help_panel=RESULTS)
+def gwas_vcf(
+    table: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Parquet.")],
+    fasta: Annotated[Path, InFile],
+    out: Annotated[Path, typer.Option(help=".vcf.gz; .tbi and .json go beside.")],
+    study: Annotated[str | None, typer.Option(help="Its name; default: of the table.")] = None,
+) -> None:
+    """Write summary statistics as GWAS-VCF."""
+    from genopheno.sumstats.gwas_vcf import write_gwas_vcf
+
+    print(json.dumps(write_gwas_vcf(table, fasta, out, study or table.stem)["rows"]))
+
+
+@app.command(rich_help_panel=RESULTS)
+def ssf_metadata(
+    text: Annotated[list[Path], typer.Argument(help=".tsv.gz of a scan, harmonise or meta.")],
+    assembly: Annotated[str, typer.Option(help="Such as GRCh38.")],
+    trait: Annotated[str | None, typer.Option(help="What was studied.")] = None,
+) -> None:
+    """Write the metadata (YAML) that GWAS-SSF wants beside each file."""
+    from genopheno.sumstats.ssf_metadata import write_metadata
+
+    for path in text:
+        print(write_metadata(path, assembly, trait))

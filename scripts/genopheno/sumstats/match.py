@@ -1,7 +1,8 @@
 """The same variant in several studies: found by place and alleles, put on one allele and strand.
 
 Two rows are the same variant where position and pair of alleles agree up to order and, for single
-bases, strand. The first study that has a variant (or the reference) says which allele is the
+bases, strand; where a study has an insertion and the deletion of the same bases at one place, up to
+neither. The first study that has a variant (or the reference) says which allele is the
 effect allele. A/T and C/G read the same on both strands; what is done with them is a choice.
 """
 
@@ -26,6 +27,7 @@ DUPLICATE = "a variant twice with the same numbers: one is kept"
 CONFLICTING = "a variant twice with other numbers: none is kept"
 NOT_THERE = "not in the reference"
 OTHER_ALLELES = "other alleles than the reference has there"
+AS_NAMED = "an insertion and a deletion of the same bases at a place: matched as named"
 AMBIGUOUS = "A/T or C/G, left out by choice"
 UNDECIDED = "A/T or C/G, whose frequency does not tell the strand"
 
@@ -104,6 +106,14 @@ def match(
 
     group = _groups(position[order], kind[order])
     sign, _ = oriented(order, group)
+    both = _both_ways(group, study[order], sign, texts[order, 0] >= 0)
+    if both.any():
+        _count(counts, study[order][both], AS_NAMED)
+        rows_both = order[both]
+        kind[rows_both] += texts[rows_both, 0] > texts[rows_both, 1]
+        order = np.lexsort((study, kind, position))
+        group = _groups(position[order], kind[order])
+        sign, _ = oriented(order, group)
     repeated, conflicting = _duplicates(group, study[order], sign, value, order)
     for rows_dropped, reason in ((repeated, DUPLICATE), (conflicting, CONFLICTING)):
         _count(counts, study[order][rows_dropped], reason)
@@ -214,7 +224,8 @@ def _text_codes(rows: pa.Table, long: np.ndarray) -> np.ndarray:
 def _classes(effect: np.ndarray, other: np.ndarray, texts: np.ndarray) -> np.ndarray:
     """[rows] int64, equal for pairs of alleles that may be the same variant."""
     low, high = texts.min(axis=1), texts.max(axis=1)
-    return np.where(low < 0, alleles.pair_class(effect, other), 16 + (low << 32) + high)
+    # Even numbers, so that the two ways round of a pair can be told apart by 1.
+    return np.where(low < 0, alleles.pair_class(effect, other), 16 + 2 * ((low << 31) + high))
 
 
 def _groups(position: np.ndarray, kind: np.ndarray) -> np.ndarray:
@@ -259,6 +270,20 @@ def _duplicates(group, study, sign, value, order) -> tuple[np.ndarray, np.ndarra
     several = np.diff(np.append(starts, len(order))) > 1
     conflicting = (differs & several)[run]
     return ~new & ~conflicting, conflicting
+
+
+def _both_ways(group, study, sign, long) -> np.ndarray:
+    """[rows] bool: pairs of longer alleles that a study has both ways round at one place.
+
+    A>AT and AT>A there are an insertion and a deletion, not one variant with alleles swapped.
+    """
+    if not long.any():
+        return np.zeros(len(group), bool)
+    runs = np.flatnonzero((np.diff(group, prepend=-1) != 0) | (np.diff(study, prepend=-2) != 0))
+    differs = np.minimum.reduceat(sign, runs) < np.maximum.reduceat(sign, runs)
+    differing = np.zeros(group[-1] + 1, bool)
+    differing[group[runs][differs]] = True
+    return long & differing[group]
 
 
 def _in_reference(order, position, kind, study, counts) -> np.ndarray:

@@ -76,7 +76,7 @@ def _places(meta: Path) -> pd.DataFrame:
 
 
 def _studies(told: dict) -> str:
-    head = "study,rows,used,shared,lambda,divided by,dropped,matched".split(",")
+    head = ["study", "rows", "used", "shared", "lambda", "divided by", "dropped", "matched"]
     lines = [
         "<tr>"
         + _cells(
