@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.special import log_ndtr
 from statsmodels.stats.meta_analysis import combine_effects
 
-from genopheno import pvalues
 from genopheno.problems import StageError
-from genopheno.sumstats import alleles, estimates, match, orient
+from genopheno.sumstats import alleles, estimates, match, orient, pvalues
 from genopheno.sumstats.combine import Options
 from genopheno.sumstats.gwas_vcf import write_gwas_vcf
 from genopheno.sumstats.harmonise import harmonise
@@ -171,7 +171,12 @@ def test_p_values_of_q_beyond_what_a_double_holds() -> None:
     np.testing.assert_allclose(pvalues.from_chi2_of(x, 2), half, rtol=1e-13)
     four = half - np.log10(1 + x / 2)
     np.testing.assert_allclose(pvalues.from_chi2_of(x, 4), four, rtol=1e-13)
-    np.testing.assert_allclose(pvalues.from_chi2_of(x, 1), pvalues.from_chi2(x), rtol=1e-12)
+    # One: twice the normal tail, which scipy has on the log scale.
+    one = -(log_ndtr(-np.sqrt(x)) + np.log(2)) / np.log(10)
+    np.testing.assert_allclose(pvalues.from_chi2_of(x, 1), one, rtol=1e-13)
+    # Three: that of one, and sqrt(2 x / π) exp(-x/2) beside it.
+    three = np.logaddexp(-one * np.log(10), np.log(2 * x / np.pi) / 2 - x / 2) / -np.log(10)
+    np.testing.assert_allclose(pvalues.from_chi2_of(x, 3), three, rtol=1e-13)
 
 
 FASTA = "GGCAAATCACGTTTACCGATAGACATTGGA"  # contig chr1

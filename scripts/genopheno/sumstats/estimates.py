@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genopheno import pvalues
+from genopheno.sumstats import pvalues
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,11 @@ class Heterogeneity:
     @property
     def neg_log10_p(self) -> np.ndarray:
         """NaN where a single study has the variant."""
-        return pvalues.from_chi2_of(self.q, self.df)
+        out = np.full(len(self.q), np.nan)
+        for df in range(1, int(self.df.max(initial=0)) + 1):
+            rows = self.df == df
+            out[rows] = pvalues.from_chi2_of(self.q[rows], df)
+        return out
 
 
 def fixed(beta: np.ndarray, standard_error: np.ndarray) -> Estimate:
