@@ -44,9 +44,9 @@ META_FAMILIES = columns(
     "open",
     """
 {study}_beta                       | float64 | as beta | effect of the effect allele in study {study}, after genomic control
-{study}_standard_error             | float64 | as beta | standard error of it
+{study}_standard_error             | float64 | as beta | standard error of the effect in study {study}, after genomic control
 without_{study}_beta               | float64 | as beta | effect without study {study}; null where z-scores are combined
-without_{study}_standard_error     | float64 | as beta | standard error of it
+without_{study}_standard_error     | float64 | as beta | standard error of the effect without study {study}
 without_{study}_neg_log10_p_value  | float64 |  | -log10 p without study {study}
 """,
 )
@@ -66,7 +66,7 @@ neg_log10_p_value       | float64 |      | -log10 p
 effect_allele_frequency | float64 |      | frequency of the effect allele; null for the studies together
 n                       | float64 | people | people, where known
 without_beta            | float64 | as beta | effect without this study; null for the studies together
-without_standard_error  | float64 | as beta | standard error of it
+without_standard_error  | float64 | as beta | standard error of without_beta
 without_neg_log10_p_value | float64 |    | -log10 p without this study
 """,
 )
