@@ -165,9 +165,8 @@ def main() -> None:
         print("what             wall s   CPU s   MiB")
         for what, (wall, cpu, memory) in {"genopheno meta": ours, "plink 1.9": peer}.items():
             print(f"{what:<16} {wall:<8.2f} {cpu:<7.2f} {memory:.0f}")
-        print(
-            f"wall / plink {ours[0] / peer[0]:.2f} (goal {RATIO}), CPU / plink {ours[1] / peer[1]:.2f}"
-        )
+        wall, cpu = ours[0] / peer[0], ours[1] / peer[1]
+        print(f"wall / plink {wall:.2f} (goal {RATIO}), CPU / plink {cpu:.2f}")
         apart = same_answers(out, folder / "peer.meta")
         print(f"difference of effects over the error, 9 of 10 variants: {apart:.1e}")
         long = folder / "long.parquet"

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.special import log_ndtr
 from statsmodels.stats.meta_analysis import combine_effects
+from typer.testing import CliRunner
 
+from genopheno.cli import app
 from genopheno.problems import StageError
 from genopheno.sumstats import alleles, estimates, match, orient, pvalues
 from genopheno.sumstats.combine import Options
@@ -363,6 +365,8 @@ def test_a_file_of_studies_tells_all_its_faults(tmp_path: Path) -> None:
     assert study.path == tmp_path / "x" and study.columns == {"p_value": ""}
     with pytest.raises(StageError, match="at least two"):
         meta([study], tmp_path / "m.parquet")
+    with pytest.raises(StageError, match="way of combining"):
+        meta([study, study.model_copy(update={"name": "random"})], tmp_path / "m.parquet")
 
 
 def test_gwas_vcf_is_read_back_equal(fasta: Path, tmp_path: Path) -> None:
@@ -391,10 +395,32 @@ def test_gwas_vcf_is_read_back_equal(fasta: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("u.*"))
 
 
-def test_region_command_prints_rows(tmp_path: Path, capsysbinary) -> None:
+def test_lists_and_nothing_are_printed(tmp_path: Path, capsysbinary) -> None:
     table = pa.table({"contig": ["1", "1"], "position": [5, 9], "groups": [["a", "b"], None]})
     pq.write_table(table, tmp_path / "t.parquet")
     print_region(read_region(tmp_path / "t.parquet", "chr1", 5, 8), sys.stdout.buffer)
     assert capsysbinary.readouterr().out == b"contig\tposition\tgroups\n1\t5\ta;b\n"
     with pytest.raises(StageError, match="region-columns"):
         read_region(tmp_path / "t.parquet", "1", 5, 8, ["beta"])
+
+
+def test_the_commands(fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # commands set them; put back afterwards
+    monkeypatch.setattr("genopheno.tools.log", None)
+
+    def said(*words: str | Path) -> str:
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    path = write(tmp_path / "s.txt", "1 1 A G 0.1 0.1 0.2 9", "1 3 T C 0.25 0.5 0.3 8")
+    out, vcf = tmp_path / "h.parquet", tmp_path / "h.vcf.gz"
+    words = ["--fasta", fasta, "--column", "n=", "--n", "50", "--out", out]
+    assert said("harmonise", path, *words).startswith("2 rows, 2 written")
+    columns = ["--column", "variant_id", "--column", "n"]
+    assert said("region", out, "chr1:1-2", *columns) == "variant_id\tn\n1:1:G:A\t50\n"
+    assert said("gwas-vcf", out, "--fasta", fasta, "--out", vcf) == '{"written": 2}\n'
+    said("ssf-metadata", tmp_path / "h.tsv.gz", "--assembly", "toy")
+    about = (tmp_path / "h.tsv.gz-meta.yaml").read_text()
+    assert f"harmonisation_reference: {fasta}\nis_harmonised: true\n" in about

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 
 from genopheno.problems import StageError
@@ -207,3 +208,22 @@ def test_what_cannot_be_used_is_refused(text: str, code: str, tmp_path: Path) ->
     with pytest.raises(StageError) as refused:
         read(tmp_path, text, max_dropped=0.5)
     assert {problem.code for problem in refused.value.problems} == {code}
+
+
+def test_parquet_of_any_writer(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "CHROM": pd.Categorical(["1", None, "X"]), "POS": [5.0, 6.0, 7.0],
+            "EA": ["a", "C", "AT"], "NEA": ["G", "T", "A"], "BETA": [0.1, 0.2, np.nan],
+            "SE": ["0.1", "0.1", "x"],
+            "rsid": ["rs1", "rs2", "rs3"],
+        }
+    )  # fmt: skip
+    frame.to_parquet(tmp_path / "pandas.parquet")
+    polars.from_pandas(frame).write_parquet(tmp_path / "polars.parquet")
+    for path in tmp_path.glob("*.parquet"):
+        one = read_study(Study(name=path.stem, path=path), tmp_path, max_dropped=1)
+        assert one.counts.dropped == {"place": 1, "not-a-number": 1}
+        (row,) = one.store.read(("1", 0)).to_pylist()
+        assert (row["position"], row["effect_allele"], row["rsid"]) == (5, "A", "rs1")
+        assert row["standard_error"] == 0.1

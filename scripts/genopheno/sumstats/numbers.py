@@ -24,7 +24,7 @@ def parse(column: pa.ChunkedArray | None, rows: int) -> tuple[np.ndarray, np.nda
     """
     if column is None:
         return np.full(rows, np.nan), np.zeros(rows, bool)
-    if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+    if not pa.types.is_string(column.type):
         numbers = pc.cast(column, pa.float64(), safe=False).to_numpy()
         return np.array(numbers, dtype=float), np.zeros(rows, bool)
     try:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from genopheno.problems import Problem, Problems, StageError, fail
 
 DOCS = "See docs/meta.md for the keys of a study"
+TAKEN = {"fixed", "random", "sample-size", "without"}  # in names of columns and rows of the result
 
 
 class Study(BaseModel):
@@ -93,11 +94,14 @@ def named(pairs: Iterable[tuple[str, Path]]) -> list[Study]:
 
 
 def check_names(studies: list[Study]) -> None:
-    """Raise unless every study has a name of its own and there are two at least."""
+    """Raise unless every study has a name of its own that is free, and there are two at least."""
     names = [study.name for study in studies]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise fail("meta-studies", "studies", f"the name {twice[0]!r} is there twice", "Rename one")
+    if taken := sorted(TAKEN & set(names)):
+        what = f"the name {taken[0]!r} is that of a way of combining"
+        raise fail("meta-studies", "studies", what, "Rename it")
     if len(names) < 2:
         what = f"there are {len(names)} studies, at least two are needed"
         raise fail("meta-studies", "studies", what, "Give --study NAME=PATH twice, or --config")

@@ -100,7 +100,19 @@ def batches(source: Source, columns: Sequence[str]) -> Iterator[tuple[int, pa.Ta
 
 def _parquet(source: Source, columns: Sequence[str]) -> Iterator[pa.Table]:
     for batch in pq.ParquetFile(source.path).iter_batches(ROWS, columns=list(columns)):
-        yield pa.Table.from_batches([batch])
+        yield _plain(pa.Table.from_batches([batch]))
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Texts as plain strings, however the writer stored them."""
+    for index, column in enumerate(table.schema):
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            table = table.set_column(index, column.name, table[index].cast(kind.value_type))
+            kind = kind.value_type
+        if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            table = table.set_column(index, column.name, table[index].cast(pa.string()))
+    return table
 
 
 def _text(source: Source, columns: Sequence[str]) -> Iterator[pa.Table]:
