@@ -210,6 +210,18 @@ def test_studies_that_share_nothing_are_refused(difference, code, tmp_path: Path
     assert told["n_variants_by_studies"] == {"1": 400, "2": 400}
 
 
+def test_studies_whose_alleles_differ_at_many_places_are_refused(tmp_path: Path) -> None:
+    studies = three(tmp_path)
+    rows = studies[2].path.read_text().splitlines(keepends=True)
+    some = [r.replace("A\tC", "A\tG") if i % 3 == 0 else r for i, r in enumerate(rows)]
+    studies[2].path.write_text("".join(some))
+    with pytest.raises(StageError) as refused:
+        meta(studies, tmp_path / "m.parquet")
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.file) == ("meta-alleles", str(studies[2].path))
+    meta(studies, tmp_path / "m.parquet", limits=Limits(min_agreement=0.6))
+
+
 def test_sample_size_needs_people_and_says_who_lacks_them(tmp_path: Path) -> None:
     studies = three(tmp_path)
     studies[2] = studies[2].model_copy(update={"columns": {"n": ""}})

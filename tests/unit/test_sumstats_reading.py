@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from genopheno.problems import StageError
 from genopheno.sumstats import chromosomes
 from genopheno.sumstats.reading import read_study
 from genopheno.sumstats.studies import Study
+from genopheno.sumstats.tables import Blanks
 
 # One variant on X: G is tested against A, beta 0.2, error 0.05, z 4, p 6.33425e-05, 400 people.
 LAYOUTS = {
@@ -227,3 +229,21 @@ def test_parquet_of_any_writer(tmp_path: Path) -> None:
         (row,) = one.store.read(("1", 0)).to_pylist()
         assert (row["position"], row["effect_allele"], row["rsid"]) == (5, "A", "rs1")
         assert row["standard_error"] == 0.1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_runs_of_blanks_are_one_wherever_pieces_end(size: int) -> None:
+    text = b"  a  b \tc  \r\n\t 1   2  3\n  4 5 6   \n"
+    stream = Blanks(BytesIO(text))
+    pieces = iter(lambda: stream.read(size), b"")
+    assert b"".join(pieces).rstrip(b"\n") == b"a b c\n1 2 3\n4 5 6"
+
+
+def test_rows_of_a_long_file_are_numbered_through(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("genopheno.sumstats.tables.BLOCK", 1 << 12)
+    lines = [f"1\t{i}\tA\tC\t0.1\t0.1\n" for i in range(1, 2001)]
+    lines[999], lines[1499] = "1\t1000\tA\tA\t0.1\t0.1\n", "1\t1500\tA\n"
+    one, rows = read(tmp_path, "CHR\tBP\tA1\tA2\tBETA\tSE\n" + "".join(lines))
+    assert one.counts.examples == {"alleles-equal": 1000}
+    assert one.counts.dropped == {"alleles-equal": 1, "cells": 1}
+    assert rows["position"].tolist() == [i for i in range(1, 2001) if i not in (1000, 1500)]
