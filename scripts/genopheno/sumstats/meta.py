@@ -289,7 +289,7 @@ def _controlled_after(
             writer.write_table(table)
     summary.lambda_before = summary.lambda_gc()
     factor, summary.tails = summary.factor, []
-    with pa.memory_map(str(scratch)) as file:
+    with pa.OSFile(str(scratch)) as file:
         reader = pa.ipc.open_file(file)
         for index in range(reader.num_record_batches):
             table = pa.Table.from_batches([reader.get_batch(index)])

@@ -81,5 +81,5 @@ class Store:
         if not self._batches.get(key):
             return self.schema.empty_table()
         if self._reader is None:
-            self._reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
+            self._reader = pa.ipc.open_file(pa.OSFile(str(self._path)))
         return pa.Table.from_batches([self._reader.get_batch(i) for i in self._batches[key]])
