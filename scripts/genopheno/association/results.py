@@ -225,6 +225,7 @@ def scan_summary(
     n_variants: int,
     left_out: dict[str, dict[str, int]],
     parameters: dict,
+    coding: dict | None = None,
     models: dict[str, dict] | None = None,
 ) -> dict:
     """Write ``scan.json`` once the files of every trait are there, and return it.
@@ -237,6 +238,7 @@ def scan_summary(
     n_variants : variants that were looked at.
     left_out : per trait, variants left out by reason.
     parameters : thresholds of the scan, written as they are.
+    coding : how X, Y and the mitochondrion were coded (`coding`); None: not at all.
     models : per trait, more to say, such as how the null model was fitted.
 
     Raises
@@ -263,6 +265,7 @@ def scan_summary(
         "engine": engine,
         "n_variants": n_variants,
         "parameters": parameters,
+        "coding": coding,
         "samples": design.info,
         "traits": traits,
     }

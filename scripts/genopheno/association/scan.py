@@ -23,9 +23,12 @@ import pyarrow.compute as pc
 
 from genopheno import fields
 from genopheno.association import results
+from genopheno.association.block import Block, Counts, read_block
+from genopheno.association.coding import Codings, Stretch, heterozygous, undivided
 from genopheno.association.design import Design
+from genopheno.association.dosages import Dosages
 from genopheno.association.estimates import TESTS, Estimates
-from genopheno.association.projection import Block, Counts, Projected
+from genopheno.association.projection import Projected
 from genopheno.association.tasks import Task, Tasks
 from genopheno.association.wgr import loco as predictions
 from genopheno.genotypes import Genotypes
@@ -34,7 +37,10 @@ from genopheno.problems import fail
 if TYPE_CHECKING:
     import pandas as pd
 
+    from genopheno.chromosomes import SexChromosomes
+
 ALL_MISSING, MONOMORPHIC, RARE = "all missing", "monomorphic", "min allele count"
+POORLY_IMPUTED = "min imputation quality"
 ROWS_IN_FLIGHT = 200_000  # rows of results, over all traits, that one worker holds
 
 
@@ -54,6 +60,10 @@ def run(
     out_dir: str | Path,
     correction: Literal["firth", "spa"] = "firth",
     loco: str | Path | None = None,
+    chromosomes: SexChromosomes | None = None,
+    x_male_dosage: int = 2,
+    dosages: str | Path | None = None,
+    min_imputation_quality: float = 0.0,
     rsids: pd.DataFrame | pa.Table | None = None,
     progress: results.ProgressCallback | None = None,
 ) -> None:
@@ -70,6 +80,10 @@ def run(
     threads : workers; set the linear algebra library to one thread.
     out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
     loco : predictions of step 1 (`wgr.loco`), for the traits that need them.
+    chromosomes, x_male_dosage : where not everybody has two copies, and how they count
+        (`coding`); None: everybody has two of all.
+    dosages : prepared fileset (`dosages`) to scan in place of the hard calls.
+    min_imputation_quality : variants of `dosages` below it are left out.
     rsids : variant_id, rsid; None: no identifiers.
     progress : called with variants done and variants in all.
 
@@ -79,9 +93,19 @@ def run(
     """
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
+    source = genotypes if dosages is None else Dosages.of(dosages, genotypes.samples)
+    stretches, told = undivided(source.table), None
+    if chromosomes is not None:
+        codings = Codings(chromosomes, genotypes.sex, x_male_dosage)
+        stretches = codings.stretches(source.table)
+        told = codings.summary(stretches)
+        if dosages is None:
+            told["heterozygous"] = heterozygous(genotypes, stretches)
     tasks = Tasks(
         genotypes,
         design,
+        list(dict.fromkeys(stretch.contig for stretch in stretches)),
+        covered=None if dosages is None else source.covered,
         loco=predictions.read(loco, genotypes.samples) if loco else None,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
@@ -96,7 +120,9 @@ def run(
             + "; ".join(f"{trait.name}: {trait.reason}" for trait in design.traits),
             "Look at the traits' declarations and the people that have genotypes",
         )
-    scanner = _Scanner(genotypes, tasks, min_allele_count, _rsid_table(rsids))
+    scanner = _Scanner(
+        source, stretches, tasks, min_allele_count, min_imputation_quality, _rsid_table(rsids)
+    )
     left_out: dict[str, dict[str, int]] = {trait.name: {} for trait in tasks.traits}
     with ExitStack() as stack:
         files = {
@@ -112,19 +138,21 @@ def run(
                     left_out[name][reason] = left_out[name].get(reason, 0) + n
             done += piece.n_variants
             if progress:
-                progress(done, genotypes.n_variants)
+                progress(done, source.n_variants)
     results.scan_summary(
         out_dir,
         design,
         engine="numpy",
-        n_variants=genotypes.n_variants,
+        n_variants=source.n_variants,
         left_out=left_out,
         parameters={
             "min_allele_count": min_allele_count,
             "firth_below": firth_below,
             "exact_firth_below": exact_firth_below,
             "correction": correction,
+            "min_imputation_quality": None if dosages is None else min_imputation_quality,
         },
+        coding=told,
         models=tasks.null_models(),
     )
 
@@ -163,31 +191,37 @@ class _Scanner:
 
     def __init__(
         self,
-        genotypes: Genotypes,
+        source: Genotypes | Dosages,
+        stretches: list[Stretch],
         tasks: Tasks,
         min_allele_count: int,
+        min_quality: float,
         rsids: pa.Table | None,
     ):
-        self.genotypes, self.tasks, self.min_allele_count = genotypes, tasks, min_allele_count
-        self.block = block_size(genotypes.n_samples)
+        self.source, self.stretches, self.tasks = source, stretches, tasks
+        self.min_allele_count = min_allele_count
+        self.poor = np.zeros(source.n_variants, dtype=bool)
+        if isinstance(source, Dosages):
+            self.poor = source.info < min_quality  # False where it is not known
+        self.block = block_size(source.n_samples)
         self.rows = min(16_384, ROWS_IN_FLIGHT // len(tasks.traits))
         self.rsids = None
         if rsids is not None:
-            place = pc.index_in(genotypes.table["variant_id"], rsids["variant_id"])
+            place = pc.index_in(source.table["variant_id"], rsids["variant_id"])
             self.rsids = rsids["rsid"].take(place).cast(pa.string())
 
-    def pieces(self) -> Iterator[list[tuple[str, int, int]]]:
-        """Blocks (contig, start, stop), about `rows` variants at a time.
+    def pieces(self) -> Iterator[list[tuple[Stretch, int, int]]]:
+        """Blocks (stretch, start, stop), about `rows` variants at a time.
 
         Blocks start at the same variants however many traits there are, and hold variants of
-        one contig.
+        one stretch.
         """
-        piece: list[tuple[str, int, int]] = []
+        piece: list[tuple[Stretch, int, int]] = []
         size = 0
-        for contig, start, stop in self.genotypes.contigs():
-            for first in range(start, stop, self.block):
-                last = min(first + self.block, stop)
-                piece.append((contig, first, last))
+        for stretch in self.stretches:
+            for first in range(stretch.start, stretch.stop, self.block):
+                last = min(first + self.block, stretch.stop)
+                piece.append((stretch, first, last))
                 size += last - first
                 if size >= self.rows:
                     yield piece
@@ -195,20 +229,17 @@ class _Scanner:
         if piece:
             yield piece
 
-    def piece(self, blocks: list[tuple[str, int, int]]) -> _Piece:
+    def piece(self, blocks: list[tuple[Stretch, int, int]]) -> _Piece:
         start, stop = blocks[0][1], blocks[-1][2]
         traits = self.tasks.traits
         pieces: list[list[_Rows]] = [[] for _ in traits]
-        for contig, first, last in blocks:
-            block = Block(self.genotypes, first, last)
+        for stretch, first, last in blocks:
+            block = read_block(self.source, first, last, stretch.coding)
             projected: dict[int, Projected] = {}
-            for task, rows in zip(self.tasks.of(contig), pieces, strict=True):
-                key = id(task.space)
-                if key not in projected:
-                    projected[key] = Projected(task.space, block)
-                rows.append(self._rows(task, block, projected[key]))
-        self.genotypes.release(start, stop)
-        variants = self.genotypes.table.slice(start, stop - start)
+            for task, rows in zip(self.tasks.of(stretch), pieces, strict=True):
+                rows.append(self._rows(task, block, self.poor[first:last], projected))
+        self.source.release(start, stop)
+        variants = self.source.table.slice(start, stop - start)
         rsids = None if self.rsids is None else self.rsids.slice(start, stop - start)
         out = _Piece(stop - start)
         for trait, rows in zip(traits, pieces, strict=True):
@@ -217,18 +248,30 @@ class _Scanner:
             out.traits[trait.name] = table, member, reasons
         return out
 
-    def _rows(self, task: Task, block: Block, projected: Projected) -> _Rows:
-        counts = projected.counts
-        wanted = counts.minor >= max(1, self.min_allele_count)
-        return _Rows(counts, wanted, task.test(block, projected, wanted), task.cases(block))
+    def _rows(
+        self, task: Task, block: Block, poor: np.ndarray, projected: dict[int, Projected]
+    ) -> _Rows:
+        cases = task.cases(block)
+        if task.model is None:
+            counts = task.count(block)
+            nobody = np.zeros(len(poor), bool)
+            return _Rows(counts, poor, nobody, Estimates.none(len(poor)), cases, task.reason)
+        key = id(task.space)
+        if key not in projected:
+            projected[key] = Projected(task.space, block)
+        counts = projected[key].counts
+        wanted = (counts.minor >= max(1, self.min_allele_count)) & ~poor
+        return _Rows(counts, poor, wanted, task.test(block, projected[key], wanted), cases)
 
 
 @dataclass
 class _Rows:
     counts: Counts
+    poor: np.ndarray
     wanted: np.ndarray
     estimates: Estimates
     cases: np.ndarray | None
+    reason: str | None = None  # why none of them is tested
 
 
 def _finish(
@@ -242,11 +285,21 @@ def _finish(
     wanted = joined(lambda r: r.wanted)
     called = joined(lambda r: r.counts.called)
     minor = joined(lambda r: r.counts.minor)
-    reasons = {
-        ALL_MISSING: int((called == 0).sum()),
-        MONOMORPHIC: int(((called > 0) & (minor == 0)).sum()),
-        RARE: int(((minor > 0) & ~wanted).sum()),
-    }
+    poor = joined(lambda r: r.poor)
+    untested = joined(lambda r: np.full(len(r.wanted), r.reason is not None))
+    reasons = dict.fromkeys(filter(None, (r.reason for r in rows)), 0)
+    for r in rows:
+        if r.reason is not None:
+            reasons[r.reason] += len(r.wanted)
+    left = ~wanted & ~untested
+    for reason, applies in (
+        (ALL_MISSING, called == 0),
+        (MONOMORPHIC, minor == 0),
+        (POORLY_IMPUTED, poor),
+        (RARE, True),
+    ):
+        reasons[reason] = int((left & applies).sum())
+        left &= ~np.asarray(applies)
     called = called[wanted]
 
     def numbers(get) -> pa.Array:
@@ -264,7 +317,6 @@ def _finish(
         with_genotype = joined(lambda r: r.cases)[wanted]
         cases, controls = pa.array(with_genotype), pa.array(called - with_genotype)
     names = pa.array(TESTS, pa.string())
-    alleles = joined(lambda r: r.counts.alleles)[wanted]
     columns = {
         "chromosome": variants["contig"],
         "base_pair_location": variants["position"],
@@ -272,13 +324,14 @@ def _finish(
         "other_allele": variants["other_allele"],
         "beta": numbers(lambda r: r.estimates.beta),
         "standard_error": numbers(lambda r: r.estimates.standard_error),
-        "effect_allele_frequency": pa.array(alleles / (2 * called)),
+        "effect_allele_frequency": numbers(lambda r: r.counts.frequency),
         "neg_log10_p_value": numbers(lambda r: r.estimates.neg_log10_p),
         "variant_id": variants["variant_id"],
         "rsid": pa.nulls(n, pa.string()) if rsids is None else rsids,
         "n": pa.array(called),
         "n_cases": cases,
         "n_controls": controls,
+        "info": variants["info"] if "info" in variants.column_names else pa.nulls(n, pa.float64()),
         "test": names.take(pa.array(joined(lambda r: r.estimates.test)[wanted])),
         "converged": pa.array(joined(lambda r: r.estimates.converged)[wanted]),
     }

@@ -11,15 +11,16 @@ chromosome              | string  |      | contig name as in the reference | GWA
 base_pair_location      | int32   | bp   | 1-based position | GWAS-SSF
 effect_allele           | string  |      | allele whose effect is given: the alternate allele | GWAS-SSF
 other_allele            | string  |      | the reference allele | GWAS-SSF
-beta                    | float64 | trait units, or log odds | effect of one more effect allele | GWAS-SSF
+beta                    | float64 | trait units, or log odds | effect of one more effect allele; on X of a man's allele as of x_male_dosage (docs/association.md) | GWAS-SSF
 standard_error          | float64 | as beta | standard error of beta | GWAS-SSF
-effect_allele_frequency | float64 |      | frequency of the effect allele among the people tested | GWAS-SSF
+effect_allele_frequency | float64 |      | frequency of the effect allele among the people tested; a man has one X | GWAS-SSF
 neg_log10_p_value       | float64 |      | -log10 p; does not underflow | GWAS-SSF
 variant_id              | string  |      | contig:position:reference:alternate
 rsid                    | string  |      | dbSNP identifier | GWAS-SSF
 n                       | int32   | people | people with genotype, phenotype and covariates | GWAS-SSF
 n_cases                 | int32   | people | cases among the n people; null for a quantitative trait
 n_controls              | int32   | people | controls among the n people; null for a quantitative trait
+info                    | float64 |      | quality of the imputation, about 0 to 1: as the file of the dosages gives it, else MaCH's r2 of the dosages; null for hard calls | GWAS-SSF
 test                    | string  |      | linear, score, wald (engine hail), firth-approximate, firth, spa or lmm | | linear, score, wald, firth-approximate, firth, spa, lmm
 converged               | bool    |      | the fit converged; null statistics where it did not
 """,
