@@ -20,6 +20,22 @@ NOT_AUTOSOME = re.compile(r"(chr)?(X|Y|XY|M|MT|PAR[12]?|W|Z|2[3-6])([_.-].*)?", 
 UNRECOGNISED = "the reference has no X, Y or mitochondrion that is known"
 
 
+def copies_of(region: str, sex: np.ndarray) -> np.ndarray:
+    """Chromosome copies of people of each sex.
+
+    Parameters
+    ----------
+    region : 'X' or 'Y' without the pseudoautosomal regions, 'MT', or '': everybody has two.
+    sex : (people,) 1 male, 2 female, 0 unknown, as in a ``.fam`` file.
+
+    Returns
+    -------
+    (people,) int8; 0 also for people of unknown sex on X and Y.
+    """
+    unknown, male, female = {"X": (0, 1, 2), "Y": (0, 1, 0), "MT": (1, 1, 1)}.get(region, (2, 2, 2))
+    return np.array([unknown, male, female], np.int8)[sex]
+
+
 def autosomal(contigs: np.ndarray) -> np.ndarray:
     """True for variants on autosomes; `contigs` (variants,) are names.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from genopheno import fields
+from genopheno.chromosomes import SexChromosomes
 from genopheno.files import read_json
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
@@ -89,6 +90,10 @@ def associate(
     out_dir: Path,
     cohort: Path | None,
     variants: Path | None,
+    chromosomes: Path | None,
+    x_male_dosage: int,
+    dosages: Path | None,
+    min_imputation_quality: float,
     min_allele_count: int,
     firth_below: float,
     exact_firth_below: float,
@@ -104,6 +109,7 @@ def associate(
     from genopheno.association import design as designs
 
     made = designs.read(design)
+    known = SexChromosomes.read(chromosomes) if chromosomes else None
     if engine == "numpy":
         from genopheno.association import scan
 
@@ -111,6 +117,10 @@ def associate(
             genotypes,
             made,
             loco=loco,
+            chromosomes=known,
+            x_male_dosage=x_male_dosage,
+            dosages=dosages,
+            min_imputation_quality=min_imputation_quality,
             min_allele_count=min_allele_count,
             firth_below=firth_below,
             exact_firth_below=exact_firth_below,
@@ -128,18 +138,28 @@ def associate(
             "spa, and engine hail has Firth only",
             "Set association.engine to numpy, or association.correction to firth",
         )
+    if dosages is not None:
+        raise fail(
+            "dosages-not-of-engine",
+            "association.dosages",
+            "engine hail tests hard calls only",
+            "Set association.engine to numpy, or association.dosages to null",
+        )
     if cohort is None:
         raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
-    from genopheno.association import results
+    from genopheno.association import coding, results
     from genopheno.cohort import regression
 
-    n_variants = Genotypes.open(genotypes).n_variants
+    table = Genotypes.open(genotypes).table
+    known = coding.checked(known, table)
+    n_haploid = coding.n_haploid(known, table)
     left_out: dict[str, dict[str, int]] = {}
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".hail-") as scratch:
         found = regression.run(
             cohort,
             design,
             scratch,
+            chromosomes=known,
             min_allele_count=min_allele_count,
             firth_below=firth_below,
             threads=threads,
@@ -147,12 +167,15 @@ def associate(
         )
         for trait, frame in found:
             results.write_results(out_dir, trait, frame)
-            left_out[trait] = {"min allele count": n_variants - len(frame)}
+            left_out[trait] = {
+                "X, Y or mitochondrion: engine numpy tests them": n_haploid,
+                "min allele count": table.num_rows - n_haploid - len(frame),
+            }
     results.scan_summary(
         out_dir,
         made,
         engine="hail",
-        n_variants=n_variants,
+        n_variants=table.num_rows,
         left_out=left_out,
         parameters={"min_allele_count": min_allele_count, "firth_below": firth_below},
     )

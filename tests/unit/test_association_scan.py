@@ -12,6 +12,7 @@ import statsmodels.api as sm
 
 from genopheno import fields
 from genopheno.association import build, covariates, design, results, scan
+from genopheno.chromosomes import SexChromosomes
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
 
@@ -94,6 +95,7 @@ def designed(cohort, traits, components=None, n_components=0, relatives="keep", 
 
 def run(cohort, made, out, **options):
     options = {"min_allele_count": 1, "firth_below": 0.05, "exact_firth_below": 0.01} | options
+    options = {"chromosomes": SexChromosomes()} | options  # none: all have two copies of all
     scan.run(cohort[0], made, threads=options.pop("threads", 2), out_dir=out, **options)
     summary = json.loads((out / "scan.json").read_text())
     return {t["name"]: t for t in summary["traits"]}

@@ -23,20 +23,22 @@ PLINK filesets hold the single allele twice (0 or 2), and so do dosages that wer
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genopheno.chromosomes import SexChromosomes, contig_runs
+from genopheno.chromosomes import SexChromosomes, contig_runs, copies_of
 from genopheno.genotypes import Genotypes
+from genopheno.problems import fail
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MALE, FEMALE = 1, 2
-SEXES = {"female": FEMALE, "male": MALE, "unknown": 0}
+SEXES = {"female": 2, "male": 1, "unknown": 0}
+NAMED_SO = re.compile(r"(chr)?(X|Y|M|MT|2[3-6])", re.IGNORECASE)
 CHUNK = 512  # variants looked at at a time
 WORST = 10  # samples that are named
 
@@ -94,12 +96,11 @@ class Codings:
 
     def __init__(self, chromosomes: SexChromosomes, sex: np.ndarray, x_male_dosage: int = 2):
         self.chromosomes, self.sex, self.x_male_dosage = chromosomes, sex, x_male_dosage
-        male = sex == MALE
-        x, y = np.where(male, 1, np.where(sex == FEMALE, 2, 0)), np.where(male, 1, 0)
+        self._contigs = {chromosomes.x, chromosomes.y, chromosomes.mitochondrion}
+        dosages = {"X": float(x_male_dosage), "Y": 1.0, "MT": 1.0}
         self._known = {
-            "X": Coding("X", x.astype(np.int8), float(x_male_dosage)),
-            "Y": Coding("Y", y.astype(np.int8), 1.0),
-            "MT": Coding("MT", np.ones(len(sex), np.int8), 1.0),
+            region: Coding(region, copies_of(region, sex), dosage)
+            for region, dosage in dosages.items()
         }
 
     def stretches(self, table: pa.Table) -> list[Stretch]:
@@ -125,6 +126,10 @@ class Codings:
             "x_male_dosage": self.x_male_dosage,
             "samples": {name: int((self.sex == code).sum()) for name, code in SEXES.items()},
             "variants": variants,
+            # Named like one of these, and not known to be: coded as everybody having two.
+            "not_recognised": sorted(
+                {s.contig for s in stretches if NAMED_SO.fullmatch(s.contig)} - self._contigs
+            ),
             "samples_left_out": {
                 name: int((self._known[name].copies == 0).sum())
                 for name in variants
@@ -133,9 +138,31 @@ class Codings:
         }
 
 
-def undivided(table: pa.Table) -> list[Stretch]:
-    """The variants of a table by contig, everybody with two copies of each."""
-    return [Stretch(contig, start, stop) for contig, start, stop in contig_runs(table)]
+def checked(chromosomes: SexChromosomes | None, table: pa.Table) -> SexChromosomes:
+    """The sex chromosomes, which must have been told where variants seem to lie on one.
+
+    Raises
+    ------
+    StageError : they are None, and a contig is named like X, Y or the mitochondrion.
+    """
+    if chromosomes is not None:
+        return chromosomes
+    named = sorted({name for name, _, _ in contig_runs(table) if NAMED_SO.fullmatch(name)})
+    if named:
+        raise fail(
+            "sex-chromosomes-unknown",
+            "--chromosomes",
+            f"there are variants on {', '.join(named)}, and nothing says where X, its "
+            "pseudoautosomal regions, Y and the mitochondrion are",
+            "Give chromosomes.json of 'genopheno ploidy'",
+        )
+    return SexChromosomes()
+
+
+def n_haploid(chromosomes: SexChromosomes, table: pa.Table) -> int:
+    """How many variants lie where not everybody has two copies."""
+    stretches = Codings(chromosomes, np.empty(0, np.int8)).stretches(table)
+    return sum(each.stop - each.start for each in stretches if each.coding is not None)
 
 
 def heterozygous(genotypes: Genotypes, stretches: list[Stretch]) -> dict[str, dict[str, Any]]:

@@ -238,7 +238,7 @@ def scan_summary(
     n_variants : variants that were looked at.
     left_out : per trait, variants left out by reason.
     parameters : thresholds of the scan, written as they are.
-    coding : how X, Y and the mitochondrion were coded (`coding`); None: not at all.
+    coding : how X, Y and the mitochondrion were coded (`coding`); None: they were not tested.
     models : per trait, more to say, such as how the null model was fitted.
 
     Raises

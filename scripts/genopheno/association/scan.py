@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genopheno import fields
-from genopheno.association import results
+from genopheno.association import coding, results
 from genopheno.association.block import Block, Counts, read_block
-from genopheno.association.coding import Codings, Stretch, heterozygous, undivided
+from genopheno.association.coding import Codings, Stretch
 from genopheno.association.design import Design
 from genopheno.association.dosages import Dosages
 from genopheno.association.estimates import TESTS, Estimates
@@ -81,7 +81,7 @@ def run(
     out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
     loco : predictions of step 1 (`wgr.loco`), for the traits that need them.
     chromosomes, x_male_dosage : where not everybody has two copies, and how they count
-        (`coding`); None: everybody has two of all.
+        (`coding`); None: there are none.
     dosages : prepared fileset (`dosages`) to scan in place of the hard calls.
     min_imputation_quality : variants of `dosages` below it are left out.
     rsids : variant_id, rsid; None: no identifiers.
@@ -94,13 +94,11 @@ def run(
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
     source = genotypes if dosages is None else Dosages.of(dosages, genotypes.samples)
-    stretches, told = undivided(source.table), None
-    if chromosomes is not None:
-        codings = Codings(chromosomes, genotypes.sex, x_male_dosage)
-        stretches = codings.stretches(source.table)
-        told = codings.summary(stretches)
-        if dosages is None:
-            told["heterozygous"] = heterozygous(genotypes, stretches)
+    codings = Codings(coding.checked(chromosomes, source.table), genotypes.sex, x_male_dosage)
+    stretches = codings.stretches(source.table)
+    told = codings.summary(stretches)
+    if dosages is None:
+        told["heterozygous"] = coding.heterozygous(genotypes, stretches)
     tasks = Tasks(
         genotypes,
         design,

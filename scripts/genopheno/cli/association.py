@@ -90,6 +90,16 @@ def associate(
     loco: Annotated[Path | None, typer.Option(help="Predictions, for model wgr.")] = None,
     cohort: Annotated[Path | None, typer.Option(help="Hail matrix, for --engine hail.")] = None,
     variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsids.")] = None,
+    chromosomes: Annotated[
+        Path | None, typer.Option(help="Sex chromosomes, as 'genopheno ploidy' writes them.")
+    ] = None,
+    x_male_dosage: Annotated[
+        int, typer.Option(min=1, max=2, help="What a man's allele of X counts.")
+    ] = 2,
+    dosages: Annotated[
+        Path | None, typer.Option(help="Prefix of 'genopheno dosages', scanned instead.")
+    ] = None,
+    min_imputation_quality: Annotated[float, typer.Option()] = 0.3,
     min_allele_count: Annotated[int, typer.Option()] = 10,
     firth_below: Annotated[float, typer.Option()] = 0.05,
     exact_firth_below: Annotated[float, typer.Option()] = 1e-4,
@@ -110,6 +120,10 @@ def associate(
         out_dir=out_dir,
         cohort=cohort,
         variants=variants,
+        chromosomes=chromosomes,
+        x_male_dosage=x_male_dosage,
+        dosages=dosages,
+        min_imputation_quality=min_imputation_quality,
         min_allele_count=min_allele_count,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
