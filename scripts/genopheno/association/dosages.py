@@ -119,7 +119,15 @@ class Dosages:
     def read(self, start: int, stop: int) -> np.ndarray:
         """(stop - start, samples) float32 dosages of the alternate allele; missing is negative."""
         out = np.empty((stop - start, self.n_samples), np.float32)
-        self._reader.read_dosages_range(start, stop, out)
+        try:
+            self._reader.read_dosages_range(start, stop, out)
+        except RuntimeError as error:
+            raise fail(
+                "dosages-truncated",
+                self.path,
+                f"variants {start + 1} to {stop}: {error}",
+                "Run 'genopheno dosages' again",
+            ) from None
         return out
 
     def release(self, start: int, stop: int) -> None:

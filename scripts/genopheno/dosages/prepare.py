@@ -171,14 +171,14 @@ def _places(sources: list[Source], samples: list[str]) -> list[np.ndarray]:
 
 def _check_contigs(sources: list[Source], choices: list[Choice]) -> None:
     """Refuse a contig that is in two files."""
-    owner: dict[str, Path] = {}
-    for source, choice in zip(sources, choices, strict=True):
+    owner: dict[str, int] = {}
+    for i, (source, choice) in enumerate(zip(sources, choices, strict=True)):
         for name in {name for name in choice.names.values() if name is not None}:
-            if owner.setdefault(name, source.path) != source.path:
+            if owner.setdefault(name, i) != i:
                 raise fail(
                     "dosages-contig-twice",
                     source.path,
-                    f"{name} is in {owner[name]}, too",
+                    f"{name} is in {sources[owner[name]].path}, too",
                     "Give every contig in one file, all people in it",
                 )
 

@@ -61,8 +61,11 @@ class VcfSource:
     def sites(self) -> Iterator[Site]:
         import pysam
 
-        # Without samples htslib does not parse the genotypes of a line.
-        with pysam.VariantFile(str(self.path), drop_samples=True) as records:
+        said = pysam.set_verbosity(0)  # htslib is loud on files without an index
+        # Without samples it does not parse the genotypes of a line.
+        records = pysam.VariantFile(str(self.path), drop_samples=True)
+        pysam.set_verbosity(said)
+        with records:
             try:
                 for record in records:
                     yield record.chrom, record.pos, (record.ref, *(record.alts or ()))
