@@ -258,7 +258,7 @@ def scan_summary(
             "association-empty",
             out_dir,
             f"of {n_variants} variants none could be tested: "
-            + "; ".join(f"{t['name']}: {t['reason'] or t['variants_left_out']}" for t in traits),
+            + "; ".join(f"{t['name']}: {t['variants_left_out'] or t['reason']}" for t in traits),
             "Look at the traits' declarations and at min_allele_count",
         )
     summary = {
