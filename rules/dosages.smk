@@ -1,7 +1,6 @@
 # Imputed genotypes that are scanned in place of the cohort's calls; only where they are given.
 
-_given = SETTINGS.association.dosages
-IMPUTED = _given if isinstance(_given, list) else [_given] if _given else []
+IMPUTED = SETTINGS.association.imputed
 DOSAGES = multiext("results/dosages/dosages", ".pgen", ".pvar", ".psam", ".json") if IMPUTED else []
 
 

@@ -121,6 +121,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
     from genopheno import settings
     from genopheno.clinical import check as clinical
     from genopheno.console import reading, stderr
+    from genopheno.dosages.files import check as check_dosages
     from genopheno.samples.check import check as check_identity
     from genopheno.submission import receive, sheet
     from genopheno.submission.controls import only_controls
@@ -170,6 +171,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
         *received.problems,
         *problems,
         *check_identity(values.pedigree, values.identity.earlier),
+        *check_dosages(values.association.imputed, [unit.sample for unit in received.units]),
     ]
     if not found:
         receive.remember(received)

@@ -13,10 +13,12 @@ import pytest
 from genopheno import fields
 from genopheno.association import build, coding, scan
 from genopheno.association.mixed import Relationship
+from genopheno.association.wgr import fit
 from genopheno.association.wgr.blocks import cut
 from genopheno.chromosomes import SexChromosomes
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
+from genopheno.report.coding import coding_notes
 from genopheno.tools import run
 
 N = 240
@@ -230,6 +232,9 @@ def test_heterozygous_men_are_missing_counted_and_named(cohort, tmp_path):
         "Y": {"genotypes": 0, "variants": 0, "samples": 0, "worst": {}},
         "MT": {"genotypes": 1, "variants": 1, "samples": 1, "worst": {"s7": 1}},
     }  # fmt: skip
+    notes = [block["text"] for block in coding_notes(told["coding"])]
+    assert len(notes) == 2
+    assert f"at 2 variants in 2 samples, and count as missing; most in s{men[0]} (2)" in notes[0]
 
 
 def test_y_is_of_men_with_the_covariates_that_are_left(cohort, tmp_path):
@@ -261,6 +266,25 @@ def test_the_mixed_model_on_y_is_of_men_alone(cohort, tmp_path):
     )
 
 
+def test_whole_genome_regression_goes_by_the_same_coding(cohort, tmp_path):
+    """With one autosome the predictions are 0: what is left is regression, on Y of men alone."""
+    options = {"block_size": 100, "min_allele_frequency": 0.0, "threads": 1}
+    made = fit.run(cohort.prefix, designed(cohort), ["height", "case"], scratch=tmp_path, **options)
+    made.write(tmp_path / "loco.parquet")
+    plain, _ = scanned(cohort, tmp_path / "a")
+    found, told = scanned(cohort, tmp_path / "b", model="wgr", loco=tmp_path / "loco.parquet")
+    assert [t["model"] for t in told["traits"]] == ["wgr", "wgr"]
+    autosomes_left_out = cohort.variants.variant_id[cohort.rows("1")]
+    for trait in plain:
+        pd.testing.assert_frame_equal(
+            found[trait].loc[autosomes_left_out], plain[trait].loc[autosomes_left_out]
+        )
+        # On X, Y and MT the prediction is that of the whole genome.
+        others = plain[trait].index.difference(autosomes_left_out)
+        np.testing.assert_array_equal(found[trait].n[others], plain[trait].n[others])
+        assert np.corrcoef(found[trait].beta[others], plain[trait].beta[others])[0, 1] > 0.9
+
+
 def test_step_1_and_the_relationship_take_autosomes_only(cohort):
     genotypes, used = Genotypes.open(cohort.prefix), np.ones(N, bool)
     blocks, left_out = cut(genotypes, used, size=1000, min_allele_frequency=0.0)
@@ -274,5 +298,6 @@ def test_nothing_is_guessed_from_the_name_of_a_contig(cohort, tmp_path):
         scanned(cohort, tmp_path / "a", chromosomes=None)
     _, told = scanned(cohort, tmp_path / "b", chromosomes=SexChromosomes())
     assert told["coding"]["not_recognised"] == ["MT", "X", "Y"]
+    assert "everybody was taken to have two" in coding_notes(told["coding"])[0]["text"]
     assert told["coding"]["variants"] == {"diploid": len(cohort.variants)}
     assert coding.n_haploid(GRCH38, Genotypes.open(cohort.prefix).table) == 24 + 12 + 12

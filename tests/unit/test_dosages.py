@@ -15,6 +15,7 @@ from genopheno import fields
 from genopheno.association import build, scan
 from genopheno.association.dosages import Dosages
 from genopheno.chromosomes import SexChromosomes
+from genopheno.dosages import files
 from genopheno.dosages.prepare import prepare
 from genopheno.dosages.quality import mach_r2
 from genopheno.genotypes import Genotypes, write_bed
@@ -402,3 +403,12 @@ def test_dosages_of_another_cohort_are_refused(world, people, tmp_path):
     cut(tmp_path / "d.pgen", 50)
     with pytest.raises(StageError, match="dosages-truncated"):
         scanned(world, people, tmp_path / "out", dosages=tmp_path / "d")
+
+
+def test_check_tells_all_that_headers_say(world, tmp_path):
+    whole = world[2]
+    good = whole.vcf(tmp_path / "good.vcf.gz")
+    strangers = whole.of(people=[-1, -2]).bgen(tmp_path / "strangers.bgen")
+    assert files.check([good], whole.samples[:3]) == []
+    found = files.check([good, strangers, tmp_path / "none.bcf"], whole.samples[:-2])
+    assert [problem.code for problem in found] == ["dosages-no-sample-shared", "dosages-missing"]

@@ -95,17 +95,20 @@ class CodedBlock(Block):
 
     Parameters
     ----------
-    stored : (variants, samples) float64 from 0 to 2, as in a fileset; any value if missing.
+    stored : (variants, samples) float64 from 0 to 2, as in a fileset, any value if missing;
+        it is changed in place.
     missing : (variants, samples) bool.
     coding : what they count as; None: what they are.
     """
 
     def __init__(self, stored: np.ndarray, missing: np.ndarray, coding: Coding | None):
-        self._coding, self._missing = coding, missing
         if coding is not None:
             missing[:, coding.copies == 0] = True
-            stored = stored * coding.scale
-        self.dosage = np.where(missing, 0.0, stored)
+            stored *= coding.scale
+        self._coding, self._missing, self._gappy = coding, missing, bool(missing.any())
+        if self._gappy:
+            stored[missing] = 0.0
+        self.dosage = stored
 
     @classmethod
     def of_calls(cls, genotypes: Genotypes, start: int, stop: int, coding: Coding) -> CodedBlock:
@@ -128,7 +131,7 @@ class CodedBlock(Block):
     def count(self, mask: np.ndarray, n: int) -> Counts:
         people = mask_people(mask, self.dosage.shape[1]).astype(np.float64)
         total, squares = self.dosage @ people, self.squared @ people
-        gone = self._missing.astype(np.float64) if self._missing.any() else None
+        gone = self._missing.astype(np.float64) if self._gappy else None
         called = np.full(len(total), n, np.int64)
         if gone is not None:
             called -= (gone @ people).astype(np.int64)

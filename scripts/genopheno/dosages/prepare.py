@@ -8,7 +8,7 @@ genotype against 0.44; and plink2, REGENIE and SAIGE open it. Dosages are rounde
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,15 @@ from typing import Any
 import numpy as np
 
 from genopheno.chromosomes import SexChromosomes, copies_of
-from genopheno.dosages.bgen import BgenSource
 from genopheno.dosages.choose import TURNED, Choice
-from genopheno.dosages.pgen import PgenSource
+from genopheno.dosages.files import open_source, places_of
 from genopheno.dosages.quality import mach_r2
 from genopheno.dosages.source import Source, Variant
-from genopheno.dosages.vcf import VcfSource
 from genopheno.fasta import contig_lengths, faidx
 from genopheno.files import write_json, write_text, writing
 from genopheno.genotypes import Genotypes
-from genopheno.problems import Problems, fail
+from genopheno.problems import fail
 
-READERS: dict[str, Callable[[Path], Source]] = {
-    ".vcf": VcfSource,
-    ".vcf.gz": VcfSource,
-    ".vcf.bgz": VcfSource,
-    ".bcf": VcfSource,
-    ".bgen": BgenSource,
-    ".pgen": PgenSource,
-}
 ROUNDING = 1e-3  # by which a printed dosage may be beyond 0 or 2
 MISSING = -9.0  # in a PLINK 2 fileset
 SEX_CODES = {1: "1", 2: "2"}
@@ -72,8 +62,8 @@ def prepare(
         or has a dosage that is none; or no variant is left.
     """
     genotypes = Genotypes.open(genotypes_prefix)
-    sources = [_open(path) for path in paths]
-    places = _places(sources, genotypes.samples)
+    sources = [open_source(path) for path in paths]
+    places = places_of(sources, genotypes.samples)
     lengths = None
     if reference is not None:
         faidx(reference)
@@ -127,46 +117,6 @@ def prepare(
         )
     write_json(out.with_name(f"{out.name}.json"), report)
     return report
-
-
-def _open(path: Path) -> Source:
-    if not path.is_file():
-        raise fail("dosages-missing", path, "there is no such file", "See association.dosages")
-    for ending, reader in READERS.items():
-        if path.name.lower().endswith(ending):
-            return reader(path)
-    raise fail(
-        "dosages-format",
-        path,
-        f"its name ends with none of {', '.join(READERS)}",
-        "Give VCF or BCF with FORMAT/DS or GP, BGEN or PGEN",
-    )
-
-
-def _places(sources: list[Source], samples: list[str]) -> list[np.ndarray]:
-    """For each file the place of every sample of the cohort in it; -1: it is not there."""
-    problems, out = Problems(), []
-    for source in sources:
-        place = {name: i for i, name in enumerate(source.samples)}
-        if len(place) < len(source.samples):
-            twice = [name for name, n in Counter(source.samples).items() if n > 1]
-            problems.add(
-                "sample-duplicate",
-                source.path,
-                f"{len(twice)} names occur more than once, such as {', '.join(twice[:5])}",
-                "Give every person a name of its own",
-            )
-        out.append(np.array([place.get(sample, -1) for sample in samples]))
-        if (out[-1] < 0).all():
-            problems.add(
-                "dosages-no-sample-shared",
-                source.path,
-                f"it names people like {', '.join(source.samples[:3])}, the cohort like "
-                f"{', '.join(samples[:3])}",
-                "Name the people as the sample sheet does ('bcftools reheader -s', .sample, .psam)",
-            )
-    problems.raise_if_any()
-    return out
 
 
 def _check_contigs(sources: list[Source], choices: list[Choice]) -> None:

@@ -99,6 +99,12 @@ class Association(Section):
     exact_firth_below: Fraction = 1e-4
     """Binary traits: approximate Firth with p below this is refitted by exact Firth."""
 
+    @property
+    def imputed(self) -> list[Path]:
+        """Files of `dosages`, whether it is one, several or none."""
+        given = self.dosages or []
+        return given if isinstance(given, list) else [given]
+
 
 class Summaries(Section):
     groups: list[str] = ["sex"]
