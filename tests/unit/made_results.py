@@ -287,6 +287,7 @@ def make_results(
                 "n_controls": pd.array(
                     [int((y == 0).sum()) if binary else None] * variants, "Int32"
                 ),
+                "info": np.nan,
                 "test": np.where(log_p > 4, "firth", "score") if binary else "linear",
                 "converged": True,
             }

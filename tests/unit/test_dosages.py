@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from threadpoolctl import threadpool_limits
 
 from genopheno import fields
 from genopheno.association import build, scan
@@ -27,6 +28,13 @@ N, M_1, M_X = 120, 40, 16
 LENGTHS = {"chr1": 6000, "chrX": 4000}
 SEXES = SexChromosomes("chrX", None, None, (("chrX", 0, 1000),), "made up")
 STEP = 1 / 16384  # what PLINK 2 rounds to
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """As the commands do it: the workers are ours, not those of the linear algebra library."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")
