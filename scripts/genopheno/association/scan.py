@@ -81,7 +81,7 @@ def run(
     out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
     loco : predictions of step 1 (`wgr.loco`), for the traits that need them.
     chromosomes, x_male_dosage : where not everybody has two copies, and how they count
-        (`coding`); None: there are none.
+        (`coding`); None: there are none, and no contig may be named as if there were.
     dosages : prepared fileset (`dosages`) to scan in place of the hard calls.
     min_imputation_quality : variants of `dosages` below it are left out.
     rsids : variant_id, rsid; None: no identifiers.
@@ -93,7 +93,13 @@ def run(
     """
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
-    source = genotypes if dosages is None else Dosages.of(dosages, genotypes.samples)
+    source = genotypes
+    if dosages is not None:
+        source = Dosages.of(dosages, genotypes.samples)
+        if not source.covered.all():
+            said = f"{int((~source.covered).sum())} people have no dosages: tested for nothing"
+            info = {**design.info, "notices": [*design.info.get("notices", []), said]}
+            design = Design(design.samples, design.traits, info)
     codings = Codings(coding.checked(chromosomes, source.table), genotypes.sex, x_male_dosage)
     stretches = codings.stretches(source.table)
     told = codings.summary(stretches)
