@@ -7,6 +7,7 @@ to 1 or up to 2: the genotype (GT) beside it tells which, and is asked for there
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import compress
 from pathlib import Path
@@ -17,6 +18,7 @@ from genopheno.dosages.source import Haploid, Site, Variant, truncated
 from genopheno.problems import fail
 
 QUALITIES = ("R2", "DR2", "INFO")
+CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:.*?\blength=(\d+))?", re.MULTILINE)
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 SUM = 0.02  # that three probabilities, rounded to three digits or less, may be off 1
 
@@ -41,10 +43,7 @@ class VcfSource:
         except OSError as error:
             raise fail("dosages-format", path, str(error), "Give a VCF or BCF file") from None
         self.samples = list(self._vcf.samples)
-        try:
-            self.lengths = dict(zip(self._vcf.seqnames, map(int, self._vcf.seqlens), strict=True))
-        except AttributeError:  # a header without lengths
-            self.lengths = dict.fromkeys(self._vcf.seqnames, 0)
+        self.lengths = {c: int(n or 0) for c, n in CONTIG.findall(self._vcf.raw_header)}
         held = {(f["HeaderType"], f["ID"]) for f in map(_told, self._vcf.header_iter())}
         formats = sorted(name for kind, name in held if kind == "FORMAT")
         self._field = next((name for name in ("DS", "GP") if name in formats), None)
