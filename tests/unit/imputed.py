@@ -75,12 +75,14 @@ class Imputed:
         plain.unlink()
         return path
 
-    def bgen(self, path: Path, *, bits: int = 8, phased: bool = False, flipped=()) -> Path:
+    def bgen(
+        self, path: Path, *, bits: int = 8, phased: bool = False, flipped=(), packing: str = "zlib"
+    ) -> Path:
         """BGEN with a .sample beside; `flipped` variants have their alleles the other way round."""
         from bgen import BgenWriter
 
         n = len(self.samples)
-        with BgenWriter(str(path), n, samples=[], compression="zlib") as out:
+        with BgenWriter(str(path), n, samples=[], compression=packing) as out:
             for i, row in enumerate(self.variants.itertuples()):
                 dosage, alleles = self.dosage[i], [row.reference, row.alternate]
                 if i in flipped:

@@ -105,7 +105,9 @@ WRITERS = {
     "bgen 8 bits": lambda i, out: i.bgen(out / "i.bgen"),
     "bgen 16 bits": lambda i, out: i.bgen(out / "i.bgen", bits=16),
     "bgen 11 bits, turned": lambda i, out: i.bgen(out / "i.bgen", bits=11, flipped={0, 5, 50}),
-    "bgen phased": lambda i, out: i.bgen(out / "i.bgen", bits=16, phased=True),
+    "bgen phased, zstd": lambda i, out: i.bgen(
+        out / "i.bgen", bits=16, phased=True, packing="zstd"
+    ),
     "pgen": lambda i, out: i.pgen(out / "i"),
 }
 ERROR = {"bgen 8 bits": 1 / 250, "bgen 11 bits, turned": 1 / 1000}  # of the file itself
