@@ -74,6 +74,8 @@ rule associate:
         models="results/association/design.json",
         loco="results/association/predictions/loco.parquet",
         predicted="results/association/predictions/loco.json",
+        chromosomes="results/reference/ploidy/chromosomes.json",
+        dosages=DOSAGES,
     output:
         temp(directory("results/association/parts/{scatteritem}")),
     log:
@@ -90,6 +92,15 @@ rule associate:
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         engine=SETTINGS.association.engine,
+        x_male_dosage=SETTINGS.association.x_male_dosage,
+        dosages=(
+            [
+                "--dosages=results/dosages/dosages",
+                f"--min-imputation-quality={SETTINGS.association.min_imputation_quality}",
+            ]
+            if DOSAGES
+            else []
+        ),
         min_allele_count=SETTINGS.association.min_allele_count,
         correction=SETTINGS.association.correction,
         firth_below=SETTINGS.association.firth_below,
@@ -97,7 +108,8 @@ rule associate:
     shell:
         "genopheno associate --engine {params.engine} --genotypes results/cohort/genotypes"
         " --cohort {input.matrix} --variants {input.variants} --design {input.design}"
-        " --loco {input.loco} --part {wildcards.scatteritem}"
+        " --loco {input.loco} --part {wildcards.scatteritem} --chromosomes {input.chromosomes}"
+        " --x-male-dosage {params.x_male_dosage} {params.dosages}"
         " --min-allele-count {params.min_allele_count} --correction {params.correction}"
         " --firth-below {params.firth_below} --exact-firth-below {params.exact_firth_below}"
         " --out-dir {output} --threads {threads} --memory {resources.mem_mb} > {log} 2>&1"

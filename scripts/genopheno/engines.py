@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from genopheno import fields
+from genopheno.chromosomes import SexChromosomes
 from genopheno.files import read_json, writing
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
@@ -96,6 +97,10 @@ def associate(
     cohort: Path | None,
     variants: Path | None,
     part: str | None,
+    chromosomes: Path | None,
+    x_male_dosage: int,
+    dosages: Path | None,
+    min_imputation_quality: float,
     min_allele_count: int,
     firth_below: float,
     exact_firth_below: float,
@@ -115,10 +120,14 @@ def associate(
     wanted = None
     if part is not None:
         wanted = parts.parse(part)
-        inputs = {"design": design, "loco": loco, "variants": variants}
+        inputs = {"design": design, "loco": loco, "variants": variants, "chromosomes": chromosomes}
+        if dosages:
+            inputs["dosages"] = dosages.with_name(f"{dosages.name}.pgen")
         wanted = replace(wanted, origin=parts.digests(genotypes, **inputs))
     made = designs.read(design)
+    known = SexChromosomes.read(chromosomes) if chromosomes else None
     options = {
+        "chromosomes": known,
         "min_allele_count": min_allele_count,
         "firth_below": firth_below,
         "threads": threads,
@@ -133,6 +142,13 @@ def associate(
                     "spa, and engine hail has Firth only",
                     "Set association.engine to numpy, or association.correction to firth",
                 )
+            if dosages is not None:
+                raise fail(
+                    "dosages-not-of-engine",
+                    "association.dosages",
+                    "engine hail tests hard calls only",
+                    "Set association.engine to numpy, or association.dosages to null",
+                )
             _through_hail(genotypes, made, design, cohort, folder, memory_mb, **options)
             return
         from genopheno.association import scan
@@ -141,6 +157,9 @@ def associate(
             genotypes,
             made,
             loco=loco,
+            x_male_dosage=x_male_dosage,
+            dosages=dosages,
+            min_imputation_quality=min_imputation_quality,
             exact_firth_below=exact_firth_below,
             correction=correction,
             out_dir=folder,
@@ -157,6 +176,7 @@ def _through_hail(
     out_dir: Path,
     memory_mb: int,
     *,
+    chromosomes: SexChromosomes | None,
     min_allele_count: int,
     firth_below: float,
     threads: int,
@@ -173,10 +193,12 @@ def _through_hail(
         raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
     import pyarrow as pa
 
-    from genopheno.association import left_out, parts, results, summary
+    from genopheno.association import coding, left_out, parts, results, summary
     from genopheno.cohort import regression
 
     genotypes = Genotypes.open(prefix)
+    chromosomes = coding.checked(chromosomes, genotypes.table)
+    haploid = coding.haploid(chromosomes, genotypes.table)
     traits = {trait.name: trait for trait in made.aligned(genotypes.samples).traits}
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".hail-") as scratch:
@@ -184,6 +206,7 @@ def _through_hail(
             cohort,
             design,
             scratch,
+            chromosomes=chromosomes,
             min_allele_count=min_allele_count,
             firth_below=firth_below,
             threads=threads,
@@ -195,6 +218,7 @@ def _through_hail(
                 traits[trait].used,
                 pa.Table.from_pandas(frame[["variant_id", "converged"]], preserve_index=False),
                 min_allele_count,
+                haploid,
             )
             results.write_results(out_dir, trait, frame, rest)
     facts = summary.scan_facts(

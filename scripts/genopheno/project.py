@@ -121,6 +121,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
     from genopheno import settings
     from genopheno.clinical import check as clinical
     from genopheno.console import reading, stderr
+    from genopheno.dosages.files import check as check_dosages
     from genopheno.samples.check import check as check_identity
     from genopheno.scores.check import check as check_scores
     from genopheno.submission import receive, sheet
@@ -172,6 +173,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
         *problems,
         *check_identity(values.pedigree, values.identity.earlier),
         *check_scores(values.scores.files, values.reference.build),
+        *check_dosages(values.association.imputed, [unit.sample for unit in received.units]),
     ]
     if not found:
         receive.remember(received)

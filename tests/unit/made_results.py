@@ -289,6 +289,7 @@ def make_results(
                 ),
                 "effect_allele_frequency_cases": frequency if binary else np.nan,
                 "effect_allele_frequency_controls": frequency if binary else np.nan,
+                "info": np.nan,
                 "test": np.where(log_p > 4, "firth", "score") if binary else "linear",
                 "converged": True,
             }

@@ -12,9 +12,10 @@ import statsmodels.api as sm
 from scipy import optimize, stats
 
 from genopheno.association import firth, pvalues, small
+from genopheno.association.block import Block
 from genopheno.association.linear import Linear
 from genopheno.association.logistic import Logistic
-from genopheno.association.projection import Block, Projected, Space
+from genopheno.association.projection import Projected, Space
 from genopheno.genotypes import Genotypes, write_bed
 
 
@@ -49,8 +50,8 @@ def test_counts(tmp_path):
     counts = block.count(space.mask, space.n)
     inside = dosages[:, used]
     np.testing.assert_array_equal(counts.called, (~np.isnan(inside)).sum(1))
-    np.testing.assert_array_equal(counts.het, (inside == 1).sum(1))
-    np.testing.assert_array_equal(counts.hom, (inside == 2).sum(1))
+    np.testing.assert_array_equal(counts.copies, 2 * (~np.isnan(inside)).sum(1))
+    np.testing.assert_array_equal(counts.total, np.nansum(inside, 1))
     np.testing.assert_array_equal(counts.alleles, np.nansum(inside, 1))
     np.testing.assert_array_equal(counts.squares, np.nansum(inside**2, 1))
 

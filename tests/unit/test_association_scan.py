@@ -13,6 +13,7 @@ import statsmodels.api as sm
 
 from genopheno import fields
 from genopheno.association import build, covariates, design, left_out, results, scan
+from genopheno.chromosomes import SexChromosomes
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
 
@@ -95,6 +96,7 @@ def designed(cohort, traits, components=None, n_components=0, relatives="keep", 
 
 def run(cohort, made, out, **options):
     options = {"min_allele_count": 1, "firth_below": 0.05, "exact_firth_below": 0.01} | options
+    options = {"chromosomes": SexChromosomes()} | options  # none: all have two copies of all
     scan.run(cohort[0], made, threads=options.pop("threads", 2), out_dir=out, **options)
     summary = json.loads((out / "scan.json").read_text())
     return {t["name"]: t for t in summary["traits"]}
@@ -351,11 +353,16 @@ def test_who_is_left_out_of_another_engines_results(cohort, tmp_path):
     found = pq.read_table(tmp_path / "height.parquet", columns=["variant_id", "converged"])
     shuffled = found.take(np.random.default_rng(1).permutation(len(found)))
     used = made.traits[0].used
-    table = left_out.beside_results(genotypes, used, shuffled, 10)
+    diploid = np.zeros(genotypes.n_variants, bool)
+    table = left_out.beside_results(genotypes, used, shuffled, 10, diploid)
     pd.testing.assert_frame_equal(table.to_pandas(), expected)
-    assert set(expected.reason) == set(left_out.REASONS[1:])
+    common = {left_out.ALL_MISSING, left_out.MONOMORPHIC, left_out.RARE, left_out.NOT_CONVERGED}
+    assert set(expected.reason) == common
     with pytest.raises(StageError, match=r"association-variants-lost.* 2 of the variants"):
-        left_out.beside_results(genotypes, used, found.slice(2), 10)
+        left_out.beside_results(genotypes, used, found.slice(2), 10, diploid)
+    lost = np.arange(genotypes.n_variants) < genotypes.n_variants // 2
+    named = left_out.beside_results(genotypes, used, shuffled, 10, lost)["reason"].to_pylist()
+    assert named.count(left_out.NUMPY_ONLY) == lost.sum()
 
 
 def test_summary_statistics_file(cohort, tmp_path):

@@ -12,6 +12,7 @@ from genopheno import engines, fields
 from genopheno.files import read_json
 from genopheno.genotypes import write_bed
 from genopheno.problems import StageError
+from tests.unit.imputed import Imputed
 
 N, M = 120, 1200
 
@@ -124,6 +125,10 @@ def associate(cohort, folder, **options):
         "cohort": None,
         "variants": None,
         "part": None,
+        "chromosomes": None,
+        "x_male_dosage": 2,
+        "dosages": None,
+        "min_imputation_quality": 0.3,
         "min_allele_count": 10,
         "firth_below": 0.05,
         "exact_firth_below": 1e-4,
@@ -154,3 +159,35 @@ def test_predictions_that_are_missing_are_asked_for(cohort, tmp_path):
     make_design(cohort, tmp_path / "design.parquet", model="wgr")
     with pytest.raises(StageError, match=r"^loco-missing"):
         associate(cohort, tmp_path)
+
+
+def test_imputed_genotypes_are_scanned_in_place_of_the_calls(genopheno, cohort, tmp_path):
+    """Of the people of the cohort but the first, on a contig that the calls have not."""
+    samples = [f"s{i}" for i in range(1, N)]
+    rng = np.random.default_rng(5)
+    variants = pd.DataFrame(
+        {"contig": "X", "position": [10, 20, 30], "reference": "G", "alternate": "A"}
+    )
+    dosage = np.clip(rng.binomial(2, 0.4, (3, N - 1)) + rng.normal(0, 0.1, (3, N - 1)), 0, 2)
+    imputed = Imputed(variants, samples, dosage, quality=np.array([0.9, 0.2, 0.5]))
+    imputed.vcf(tmp_path / "i.vcf.gz")
+    held = {"x": None, "y": None, "mitochondrion": None, "pseudoautosomal": [], "source": "made up"}
+    (tmp_path / "c.json").write_text(json.dumps(held))
+    genopheno(
+        "dosages", "i.vcf.gz", "--genotypes", cohort / "g", "--chromosomes", "c.json",
+        "--out", "d/dosages", cwd=tmp_path,
+    )  # fmt: skip
+    told = json.loads((tmp_path / "d/dosages.json").read_text())
+    assert told["samples_without_dosages"] == ["s0"]
+    design(genopheno, cohort, tmp_path, "--relatives", "keep", "--model", "regression")
+    scan = (
+        "associate", "--genotypes", cohort / "g", "--design", "design.parquet", "--out-dir", ".",
+        "--dosages", "d/dosages",
+    )  # fmt: skip
+    refused = genopheno(*scan, cwd=tmp_path, check=False)
+    assert refused.returncode == 1 and "sex-chromosomes-unknown" in refused.stdout
+    # Where the reference has no X that is known, everybody has two copies of it.
+    genopheno(*scan, "--chromosomes", "c.json", cwd=tmp_path)
+    found = fields.read(tmp_path / "y.parquet")
+    assert list(found["info"]) == [0.9, 0.5]
+    assert set(found.n) == {N - 1}

@@ -205,13 +205,13 @@ def _trait(
         info,
         *(None if part is None else np.where(used, part, np.nan) for part in (time, entry)),
     )
-    made.reason = _unfit(made)
+    made.reason = unfit(made)
     if made.reason is None and transform != "none":
         made.y[used] = np.log(y[used]) if transform == "log" else inverse_normal(y[used])
     return made
 
 
-def _unfit(trait: TraitDesign) -> str | None:
+def unfit(trait: TraitDesign) -> str | None:
     """Why a trait cannot be fitted, or None."""
     n, k = trait.n, trait.x.shape[1]
     if not n:

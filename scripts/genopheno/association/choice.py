@@ -9,7 +9,10 @@ wgr         whole-genome regression (Mbatchou 2021): right for relatives too, an
 
 from __future__ import annotations
 
+import numpy as np
+
 from genopheno.association.design import LMM, REGRESSION, WGR, TraitDesign
+from genopheno.chromosomes import autosomal
 from genopheno.genotypes import Genotypes
 
 SMALL = 5_000  # people: up to here an eigendecomposition is a matter of minutes
@@ -24,14 +27,17 @@ class Chooser:
     Parameters
     ----------
     requested : 'auto', 'regression', 'wgr' or 'lmm'.
-    genotypes : what step 1 would be made from.
+    genotypes : what step 1 would be made from, of which it takes the autosomes.
     engine : 'numpy' or 'hail'.
     """
 
     def __init__(self, requested: str, genotypes: Genotypes, engine: str = "numpy"):
         self.requested, self.engine = requested, engine
-        self.n_variants = genotypes.n_variants
-        self.n_contigs = len({name for name, _, _ in genotypes.contigs()})
+        runs = genotypes.contigs()
+        taken = autosomal(np.array([name for name, _, _ in runs]))
+        used = [run for run, autosome in zip(runs, taken, strict=True) if autosome]
+        self.n_variants = sum(stop - start for _, start, stop in used)
+        self.n_contigs = len({name for name, _, _ in used})
 
     def __call__(self, trait: TraitDesign) -> tuple[str, str]:
         """Model of the trait, and why it is that one.

@@ -42,3 +42,9 @@ class Estimates:
     def __post_init__(self):
         if self.test is None:
             self.test = np.full(len(self.beta), TESTS.index(LINEAR), dtype=np.int8)
+
+    @classmethod
+    def none(cls, size: int) -> Estimates:
+        """Of variants that are not tested."""
+        nothing = np.full(size, np.nan)
+        return cls(nothing, nothing, nothing, np.zeros(size, dtype=bool))

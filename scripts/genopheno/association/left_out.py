@@ -11,31 +11,45 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genopheno import fields
-from genopheno.association.projection import Counts, code_bits, count_bits, mask_words
+from genopheno.association.block import Counts, code_bits, count_bits, mask_words
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
 
-REASONS = TESTED, ALL_MISSING, MONOMORPHIC, RARE, NOT_CONVERGED = (
+REASONS = TESTED, ALL_MISSING, MONOMORPHIC, POOR, RARE, NOT_CONVERGED, NOT_FITTED, NUMPY_ONLY = (
     "",
     "all missing",
     "monomorphic",
+    "min imputation quality",
     "min allele count",
     "not converged",
+    "no model on this chromosome",
+    "engine numpy tests it",
 )
 CHUNK = 4096  # variants counted at a time
 
 
-def reason_codes(counts: Counts, wanted: np.ndarray, converged: np.ndarray) -> np.ndarray:
+def reason_codes(
+    counts: Counts,
+    wanted: np.ndarray,
+    converged: np.ndarray,
+    poor: np.ndarray | bool = False,
+    fitted: bool = True,
+) -> np.ndarray:
     """Index into `REASONS` of each variant, (variants,) int8; 0 is tested.
 
     Parameters
     ----------
     counts : among the people of the trait.
-    wanted : (variants,) bool, enough copies of the rarer allele.
+    wanted : (variants,) bool, to be tested.
     converged : (variants,) bool, there is an estimate; any value where not wanted.
+    poor : (variants,) bool, imputed too poorly.
+    fitted : the trait has a model for the people who have this chromosome.
     """
+    if not fitted:
+        return np.full(len(wanted), REASONS.index(NOT_FITTED), np.int8)
     codes = np.where(converged, REASONS.index(TESTED), REASONS.index(NOT_CONVERGED))
     codes[~wanted] = REASONS.index(RARE)
+    codes[~wanted & poor] = REASONS.index(POOR)
     codes[counts.minor == 0] = REASONS.index(MONOMORPHIC)
     codes[counts.called == 0] = REASONS.index(ALL_MISSING)
     return codes.astype(np.int8)
@@ -71,6 +85,7 @@ def beside_results(
     used: np.ndarray,
     results: pa.Table,
     min_allele_count: int,
+    haploid: np.ndarray,
 ) -> pa.Table:
     """The table ``association_left_out`` of a trait that another engine has tested.
 
@@ -79,6 +94,7 @@ def beside_results(
     genotypes : the variants that were to be tested.
     used : (samples,) bool, the people of the trait.
     results : columns `variant_id` and `converged`.
+    haploid : (variants,) bool, where not everybody has two copies: that engine tests none.
 
     Raises
     ------
@@ -91,7 +107,7 @@ def beside_results(
     parts = [fields.schema("association_left_out").empty_table()]
     for start, stop in genotypes.blocks(CHUNK):
         counts = count_bits(code_bits(genotypes.packed(start, stop)), mask, n)
-        wanted = counts.minor >= max(1, min_allele_count)
+        wanted = (counts.minor >= max(1, min_allele_count)) & ~haploid[start:stop]
         lost = int((wanted & absent[start:stop]).sum())
         if lost:
             raise fail(
@@ -102,6 +118,7 @@ def beside_results(
                 "Take matrix and genotypes of the same join",
             )
         codes = reason_codes(counts, wanted, converged[start:stop])
+        codes[haploid[start:stop]] = REASONS.index(NUMPY_ONLY)
         table = genotypes.table.slice(start, stop - start)
         parts.append(rows(table, counts.called, counts.minor, codes))
         genotypes.release(start, stop)

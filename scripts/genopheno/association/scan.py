@@ -22,10 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genopheno import fields
-from genopheno.association import left_out, parts, results, summary
+from genopheno.association import coding, left_out, parts, results, summary
+from genopheno.association.block import Block, Counts, read_block
+from genopheno.association.coding import Codings, Stretch
 from genopheno.association.design import LMM, Design
+from genopheno.association.dosages import Dosages
 from genopheno.association.estimates import TESTS, Estimates
-from genopheno.association.projection import Block, Counts, Projected
+from genopheno.association.projection import Projected
 from genopheno.association.tasks import Task, Tasks
 from genopheno.association.wgr import loco as predictions
 from genopheno.genotypes import Genotypes
@@ -33,6 +36,8 @@ from genopheno.problems import fail
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from genopheno.chromosomes import SexChromosomes
 
 BY_STATUS = (
     "n_cases",
@@ -60,6 +65,10 @@ def run(
     out_dir: str | Path,
     correction: Literal["firth", "spa"] = "firth",
     loco: str | Path | None = None,
+    chromosomes: SexChromosomes | None = None,
+    x_male_dosage: int = 2,
+    dosages: str | Path | None = None,
+    min_imputation_quality: float = 0.0,
     rsids: pd.DataFrame | pa.Table | None = None,
     part: parts.Part | None = None,
     progress: results.ProgressCallback | None = None,
@@ -78,6 +87,10 @@ def run(
     out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz``, ``left_out/{trait}.parquet`` and
         ``scan.json``, or ``part.json`` in its place.
     loco : predictions of step 1 (`wgr.loco`), for the traits that need them.
+    chromosomes, x_male_dosage : where not everybody has two copies, and how they count
+        (`coding`); None: there are none, and no contig may be named as if there were.
+    dosages : prepared fileset (`dosages`) to scan in place of the hard calls.
+    min_imputation_quality : variants of `dosages` below it are left out.
     rsids : variant_id, rsid; None: no identifiers.
     part : the part to do, which `gather` puts together with the others; None: all.
     progress : called with variants done and variants in all.
@@ -89,9 +102,23 @@ def run(
     """
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
+    source = genotypes
+    if dosages is not None:
+        source = Dosages.of(dosages, genotypes.samples)
+        if not source.covered.all():
+            said = f"{int((~source.covered).sum())} people have no dosages: tested for nothing"
+            info = {**design.info, "notices": [*design.info.get("notices", []), said]}
+            design = Design(design.samples, design.traits, info)
+    codings = Codings(coding.checked(chromosomes, source.table), genotypes.sex, x_male_dosage)
+    stretches = codings.stretches(source.table)
+    told = codings.summary(stretches)
+    if dosages is None:
+        told["heterozygous"] = coding.heterozygous(genotypes, stretches)
     tasks = Tasks(
         genotypes,
         design,
+        list(dict.fromkeys(stretch.contig for stretch in stretches)),
+        covered=None if dosages is None else source.covered,
         loco=predictions.read(loco, genotypes.samples) if loco else None,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
@@ -106,11 +133,14 @@ def run(
             + "; ".join(f"{trait.name}: {trait.reason}" for trait in design.traits),
             "Look at the traits' declarations and the people that have genotypes",
         )
-    scanner = _Scanner(genotypes, tasks, min_allele_count, _rsid_table(rsids))
-    pieces, start, stop = list(scanner.pieces()), 0, genotypes.n_variants
+    told["not_fitted"] = tasks.not_fitted(stretches)
+    scanner = _Scanner(
+        source, stretches, tasks, min_allele_count, min_imputation_quality, _rsid_table(rsids)
+    )
+    pieces, start, stop = list(scanner.pieces()), 0, source.n_variants
     if part:
         first, last = part.bounds(len(pieces))
-        starts = [blocks[0][1] for blocks in pieces] + [genotypes.n_variants]
+        starts = [blocks[0][1] for blocks in pieces] + [source.n_variants]
         pieces, start, stop = pieces[first:last], starts[first], starts[last]
     header = part is None or part.number == 1
     with ExitStack() as stack:
@@ -129,13 +159,15 @@ def run(
     facts = summary.scan_facts(
         design,
         engine="numpy",
-        n_variants=genotypes.n_variants,
+        n_variants=source.n_variants,
         parameters={
             "min_allele_count": min_allele_count,
             "firth_below": firth_below,
             "exact_firth_below": exact_firth_below,
             "correction": correction,
+            "min_imputation_quality": None if dosages is None else min_imputation_quality,
         },
+        coding=told,
         models=tasks.null_models(),
     )
     if part:
@@ -178,32 +210,38 @@ class _Scanner:
 
     def __init__(
         self,
-        genotypes: Genotypes,
+        source: Genotypes | Dosages,
+        stretches: list[Stretch],
         tasks: Tasks,
         min_allele_count: int,
+        min_quality: float,
         rsids: pa.Table | None,
     ):
-        self.genotypes, self.tasks, self.min_allele_count = genotypes, tasks, min_allele_count
-        self.block = block_size(genotypes.n_samples)
+        self.source, self.stretches, self.tasks = source, stretches, tasks
+        self.min_allele_count = min_allele_count
+        self.poor = np.zeros(source.n_variants, dtype=bool)
+        if isinstance(source, Dosages):
+            self.poor = source.info < min_quality  # False where it is not known
+        self.block = block_size(source.n_samples)
         slow = any(trait.model == LMM for trait in tasks.traits)
         self.rows = min(SLOW_PIECE if slow else PIECE, ROWS_IN_FLIGHT // len(tasks.traits))
         self.rsids = None
         if rsids is not None:
-            place = pc.index_in(genotypes.table["variant_id"], rsids["variant_id"])
+            place = pc.index_in(source.table["variant_id"], rsids["variant_id"])
             self.rsids = rsids["rsid"].take(place).cast(pa.string())
 
-    def pieces(self) -> Iterator[list[tuple[str, int, int]]]:
-        """Blocks (contig, start, stop), about `rows` variants at a time.
+    def pieces(self) -> Iterator[list[tuple[Stretch, int, int]]]:
+        """Blocks (stretch, start, stop), about `rows` variants at a time.
 
         Blocks start at the same variants however many traits there are, and hold variants of
-        one contig.
+        one stretch.
         """
-        piece: list[tuple[str, int, int]] = []
+        piece: list[tuple[Stretch, int, int]] = []
         size = 0
-        for contig, start, stop in self.genotypes.contigs():
-            for first in range(start, stop, self.block):
-                last = min(first + self.block, stop)
-                piece.append((contig, first, last))
+        for stretch in self.stretches:
+            for first in range(stretch.start, stretch.stop, self.block):
+                last = min(first + self.block, stretch.stop)
+                piece.append((stretch, first, last))
                 size += last - first
                 if size >= self.rows:
                     yield piece
@@ -211,20 +249,17 @@ class _Scanner:
         if piece:
             yield piece
 
-    def piece(self, blocks: list[tuple[str, int, int]]) -> _Piece:
+    def piece(self, blocks: list[tuple[Stretch, int, int]]) -> _Piece:
         start, stop = blocks[0][1], blocks[-1][2]
         traits = self.tasks.traits
         pieces: list[list[_Rows]] = [[] for _ in traits]
-        for contig, first, last in blocks:
-            block = Block(self.genotypes, first, last)
+        for stretch, first, last in blocks:
+            block = read_block(self.source, first, last, stretch.coding)
             projected: dict[int, Projected] = {}
-            for task, rows in zip(self.tasks.of(contig), pieces, strict=True):
-                key = id(task.space)
-                if key not in projected:
-                    projected[key] = Projected(task.space, block)
-                rows.append(self._rows(task, block, projected[key]))
-        self.genotypes.release(start, stop)
-        variants = self.genotypes.table.slice(start, stop - start)
+            for task, rows in zip(self.tasks.of(stretch), pieces, strict=True):
+                rows.append(self._rows(task, block, self.poor[first:last], projected))
+        self.source.release(start, stop)
+        variants = self.source.table.slice(start, stop - start)
         rsids = None if self.rsids is None else self.rsids.slice(start, stop - start)
         out = _Piece(stop - start)
         for trait, rows in zip(traits, pieces, strict=True):
@@ -233,18 +268,36 @@ class _Scanner:
             out.traits[trait.name] = table, member, without
         return out
 
-    def _rows(self, task: Task, block: Block, projected: Projected) -> _Rows:
-        counts = projected.counts
-        wanted = counts.minor >= max(1, self.min_allele_count)
-        return _Rows(counts, wanted, task.test(block, projected, wanted), task.cases(block))
+    def _rows(
+        self, task: Task, block: Block, poor: np.ndarray, projected: dict[int, Projected]
+    ) -> _Rows:
+        cases = task.cases(block)
+        if task.model is None:
+            counts = task.count(block)
+            nobody = np.zeros(len(poor), bool)
+            return _Rows(counts, poor, nobody, Estimates.none(len(poor)), cases, fitted=False)
+        key = id(task.space)
+        if key not in projected:
+            projected[key] = Projected(task.space, block)
+        counts = projected[key].counts
+        wanted = (counts.minor >= max(1, self.min_allele_count)) & ~poor
+        return _Rows(counts, poor, wanted, task.test(block, projected[key], wanted), cases)
 
 
 @dataclass
 class _Rows:
     counts: Counts
+    poor: np.ndarray
     wanted: np.ndarray
     estimates: Estimates
     cases: Counts | None
+    fitted: bool = True  # there is a model for the people who have this chromosome
+
+    @property
+    def codes(self) -> np.ndarray:
+        return left_out.reason_codes(
+            self.counts, self.wanted, self.estimates.converged, self.poor, self.fitted
+        )
 
 
 def _finish(
@@ -260,7 +313,7 @@ def _finish(
         variants,
         joined(lambda r: r.counts.called),
         joined(lambda r: r.counts.minor),
-        joined(lambda r: left_out.reason_codes(r.counts, r.wanted, r.estimates.converged)),
+        joined(lambda r: r.codes),
     )
 
     def taken(get) -> np.ndarray:
@@ -273,7 +326,7 @@ def _finish(
         mask = pa.array(wanted)
         variants = variants.filter(mask)
         rsids = None if rsids is None else rsids.filter(mask)
-    called, alleles = taken(lambda r: r.counts.called), taken(lambda r: r.counts.alleles)
+    called = taken(lambda r: r.counts.called)
     n = len(called)
     columns = {
         "chromosome": variants["contig"],
@@ -282,30 +335,25 @@ def _finish(
         "other_allele": variants["other_allele"],
         "beta": numbers(lambda r: r.estimates.beta),
         "standard_error": numbers(lambda r: r.estimates.standard_error),
-        "effect_allele_frequency": _frequency(alleles, called),
+        "effect_allele_frequency": numbers(lambda r: r.counts.frequency),
         "neg_log10_p_value": numbers(lambda r: r.estimates.neg_log10_p),
         "variant_id": variants["variant_id"],
         "rsid": pa.nulls(n, pa.string()) if rsids is None else rsids,
         "n": pa.array(called),
+        "info": variants["info"] if "info" in variants.column_names else pa.nulls(n, pa.float64()),
         "test": pa.array(TESTS, pa.string()).take(pa.array(taken(lambda r: r.estimates.test))),
         "converged": pa.array(taken(lambda r: r.estimates.converged)),
     }
     if rows[0].cases is None:
         columns |= {name: pa.nulls(n) for name in BY_STATUS}
     else:
-        cases, copies = taken(lambda r: r.cases.called), taken(lambda r: r.cases.alleles)
+        cases = taken(lambda r: r.cases.called)
         by_status = (
             pa.array(cases),
             pa.array(called - cases),
-            _frequency(copies, cases),
-            _frequency(alleles - copies, called - cases),
+            numbers(lambda r: r.cases.frequency),
+            numbers(lambda r: r.counts.without(r.cases).frequency),
         )
         columns |= dict(zip(BY_STATUS, by_status, strict=True))
     schema = fields.schema("association")
     return pa.table(columns).select(schema.names).cast(schema), without
-
-
-def _frequency(alleles: np.ndarray, called: np.ndarray) -> pa.Array:
-    """Share of the effect allele; null where nobody has a genotype."""
-    with np.errstate(invalid="ignore"):
-        return pa.array(alleles / (2 * called), from_pandas=True)

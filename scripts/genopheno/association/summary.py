@@ -24,6 +24,7 @@ def scan_facts(
     engine: str,
     n_variants: int,
     parameters: dict,
+    coding: dict | None = None,
     models: dict[str, dict] | None = None,
 ) -> dict:
     """What ``scan.json`` says beside what its files hold: the same for all parts of a scan.
@@ -33,12 +34,14 @@ def scan_facts(
     engine : 'numpy' or 'hail'.
     n_variants : variants of the genotypes.
     parameters : thresholds of the scan, written as they are.
+    coding : how X, Y and the mitochondrion were coded (`coding`); None: they were not tested.
     models : per trait, more to say, such as how the null model was fitted.
     """
     return {
         "engine": engine,
         "n_variants": n_variants,
         "parameters": parameters,
+        "coding": coding,
         "samples": design.info,
         "notices": [],
         "traits": [_trait_facts(t, (models or {}).get(t.name)) for t in design.traits],
@@ -136,7 +139,7 @@ def scan_summary(out_dir: str | Path, facts: dict) -> dict:
             "association-empty",
             out_dir,
             f"of {n_variants} variants none could be tested: "
-            + "; ".join(f"{t['name']}: {t['reason'] or t['variants_left_out']}" for t in traits),
+            + "; ".join(f"{t['name']}: {t['variants_left_out'] or t['reason']}" for t in traits),
             "Look at the traits' declarations and at min_allele_count",
         )
     summary = {**facts, "traits": traits}

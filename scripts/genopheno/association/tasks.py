@@ -8,13 +8,16 @@ from threading import Lock
 
 import numpy as np
 
+from genopheno.association.block import Block, Counts, mask_words
+from genopheno.association.coding import Stretch
 from genopheno.association.cox.model import Cox
 from genopheno.association.design import LMM, WGR, Design, TraitDesign
 from genopheno.association.estimates import Estimates
 from genopheno.association.linear import Linear
 from genopheno.association.logistic import Logistic
 from genopheno.association.mixed import Mixed, Relationship
-from genopheno.association.projection import Block, Counts, Projected, Space, mask_words
+from genopheno.association.projection import Projected, Space
+from genopheno.association.subset import among
 from genopheno.association.wgr.loco import Loco
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
@@ -29,18 +32,24 @@ class Task:
 
     Attributes
     ----------
-    design : the trait.
-    model : the fitted null model.
+    design : the trait, with the people that it is tested on.
+    model : the fitted null model; None: it cannot be fitted.
     case_mask : for `Block.count`, cases (events) among the people used; None: quantitative.
+    reason : why there is no model.
     """
 
     design: TraitDesign
-    model: Linear | Logistic | Mixed | Cox
+    model: Linear | Logistic | Mixed | Cox | None
     case_mask: np.ndarray | None = None
+    reason: str | None = None
 
     @property
     def space(self) -> Space:
         return self.model.space
+
+    def count(self, block: Block) -> Counts:
+        """Sums over the people, with or without a model."""
+        return block.count(mask_words(self.design.used), self.design.n)
 
     def test(self, block: Block, projected: Projected, wanted: np.ndarray) -> Estimates:
         if isinstance(self.model, (Logistic, Cox)):
@@ -82,14 +91,17 @@ class Tasks:
         self,
         genotypes: Genotypes,
         design: Design,
+        contigs: list[str],
         *,
         loco: Loco | None,
         firth_below: float,
         exact_firth_below: float,
         correction: str,
         threads: int,
+        covered: np.ndarray | None = None,
     ):
         self._genotypes, self._loco, self._threads = genotypes, loco, threads
+        self._covered = np.ones(genotypes.n_samples, bool) if covered is None else covered
         self._refining = {
             "firth_below": firth_below,
             "exact_firth_below": exact_firth_below,
@@ -97,11 +109,10 @@ class Tasks:
         }
         self._spaces: dict[tuple[bytes, bytes], Space] = {}
         self._fixed: dict[str, Task] = {}
-        self._held: OrderedDict[str, dict[str, Task]] = OrderedDict()
+        self._held: OrderedDict[tuple[str, str | None], dict[str, Task]] = OrderedDict()
         self._lock = Lock()
         self.traits: list[TraitDesign] = []
         self._relationships: dict[bytes, Relationship] = {}
-        contigs = list(dict.fromkeys(name for name, _, _ in genotypes.contigs()))
         for trait in design.fitted:
             nulls = set()
             try:
@@ -117,19 +128,41 @@ class Tasks:
             if trait.reason is None:
                 self.traits.append(trait)
 
-    def of(self, contig: str) -> list[Task]:
-        """Tasks for variants of `contig`, one for each of `traits`."""
+    def of(self, stretch: Stretch) -> list[Task]:
+        """Tasks for variants of a stretch, one for each of `traits`."""
+        coding = stretch.coding
+        key = stretch.contig, coding and coding.region
         with self._lock:
-            held = self._held.get(contig)
+            held = self._held.get(key)
             if held is None:
-                held = self._held[contig] = {
-                    trait.name: self._fit(trait, contig)
+                has = None if coding is None else coding.copies > 0
+                held = self._held[key] = {
+                    trait.name: self._fit_or_tell(trait, stretch, has)
                     for trait in self.traits
                     if trait.name not in self._fixed
+                    or (has is not None and (trait.used & ~has).any())
                 }
                 if len(self._held) > CONTIGS_HELD:
                     self._held.popitem(last=False)
-        return [self._fixed.get(trait.name) or held[trait.name] for trait in self.traits]
+        return [held.get(trait.name) or self._fixed[trait.name] for trait in self.traits]
+
+    def _fit_or_tell(self, trait: TraitDesign, stretch: Stretch, has: np.ndarray | None) -> Task:
+        """The task of a stretch that only some people may have, or why there is none."""
+        contig = stretch.contig if trait.model == WGR else None
+        try:
+            return self._fit(trait, contig, has)
+        except ValueError as error:
+            trait = among(trait, self._covered if has is None else self._covered & has)
+            cases = None if trait.type == "quantitative" else mask_words(trait.y == 1)
+            return Task(trait, None, cases, f"{stretch.contig}: {error}")
+
+    def not_fitted(self, stretches: list[Stretch]) -> list[dict]:
+        """Where a trait has no model for the people who have a chromosome: trait and reason."""
+        said: dict[tuple[str, str], None] = {}
+        for stretch in stretches:
+            if stretch.coding is not None:
+                said |= {(t.design.name, t.reason): None for t in self.of(stretch) if t.reason}
+        return [{"trait": trait, "reason": reason} for trait, reason in said]
 
     def null_models(self) -> dict[str, dict]:
         """What there is to say of the models, for each trait that has something."""
@@ -173,7 +206,13 @@ class Tasks:
         _notice(trait, *(f"step 1: {text}" for text in said))
         return True
 
-    def _fit(self, trait: TraitDesign, contig: str | None = None) -> Task:
+    def _fit(
+        self, trait: TraitDesign, contig: str | None = None, has: np.ndarray | None = None
+    ) -> Task:
+        """Fit a trait, for one contig alone or for all, among the people who have it."""
+        trait = among(trait, self._covered if has is None else self._covered & has)
+        if trait.reason is not None:
+            raise ValueError(trait.reason)
         used = trait.used
         if trait.type == "time-to-event":
             return Task(trait, self._cox(trait), mask_words(trait.y == 1))

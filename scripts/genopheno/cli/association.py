@@ -94,6 +94,16 @@ def associate(
         str | None,
         typer.Option(help="Part of the variants, such as 3/10; gather-scan joins all ten."),
     ] = None,
+    chromosomes: Annotated[
+        Path | None, typer.Option(help="Sex chromosomes, as 'genopheno ploidy' writes them.")
+    ] = None,
+    x_male_dosage: Annotated[
+        int, typer.Option(min=1, max=2, help="What a man's allele of X counts.")
+    ] = 2,
+    dosages: Annotated[
+        Path | None, typer.Option(help="Prefix of 'genopheno dosages', scanned instead.")
+    ] = None,
+    min_imputation_quality: Annotated[float, typer.Option()] = 0.3,
     min_allele_count: Annotated[int, typer.Option()] = 10,
     firth_below: Annotated[float, typer.Option()] = 0.05,
     exact_firth_below: Annotated[float, typer.Option()] = 1e-4,
@@ -115,6 +125,10 @@ def associate(
         cohort=cohort,
         variants=variants,
         part=part,
+        chromosomes=chromosomes,
+        x_male_dosage=x_male_dosage,
+        dosages=dosages,
+        min_imputation_quality=min_imputation_quality,
         min_allele_count=min_allele_count,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,

@@ -11,9 +11,9 @@ chromosome              | string  |      | contig name as in the reference | GWA
 base_pair_location      | int32   | bp   | 1-based position | GWAS-SSF
 effect_allele           | string  |      | allele whose effect is given: the alternate allele | GWAS-SSF
 other_allele            | string  |      | the reference allele | GWAS-SSF
-beta                    | float64 | trait units, log odds or log hazard | effect of one more effect allele | GWAS-SSF
+beta                    | float64 | trait units, log odds or log hazard | effect of one more effect allele; on X of a man's allele as of x_male_dosage (docs/association.md) | GWAS-SSF
 standard_error          | float64 | as beta | standard error of beta | GWAS-SSF
-effect_allele_frequency | float64 |      | frequency of the effect allele among the people tested | GWAS-SSF
+effect_allele_frequency | float64 |      | frequency of the effect allele among the people tested; a man has one X | GWAS-SSF
 neg_log10_p_value       | float64 |      | -log10 p; does not underflow | GWAS-SSF
 variant_id              | string  |      | contig:position:reference:alternate
 rsid                    | string  |      | dbSNP identifier | GWAS-SSF
@@ -22,6 +22,7 @@ n_cases                 | int32   | people | cases (time-to-event: events) among
 n_controls              | int32   | people | controls (time-to-event: censored) among the n people; null for a quantitative trait
 effect_allele_frequency_cases    | float64 | | frequency of the effect allele among the n_cases; null for a quantitative trait
 effect_allele_frequency_controls | float64 | | frequency of the effect allele among the n_controls; null for a quantitative trait
+info                    | float64 |      | quality of the imputation, about 0 to 1: as the file of the dosages gives it, else MaCH's r2 of the dosages; null for hard calls | GWAS-SSF
 test                    | string  |      | linear, score, wald (engine hail), firth-approximate, firth, spa, lmm, cox-score, cox-firth-approximate or cox-firth | | linear, score, wald, firth-approximate, firth, spa, lmm, cox-score, cox-firth-approximate, cox-firth
 converged               | bool    |      | the fit converged; null statistics where it did not
 """,
@@ -37,7 +38,7 @@ other_allele       | string  |      | the reference allele
 variant_id         | string  |      | contig:position:reference:alternate
 n                  | int32   | people | people of the trait whose genotype is known
 minor_allele_count | float64 |      | copies of the rarer allele in these people
-reason             | string  |      | all missing: no person of the trait has a genotype; monomorphic: all have the same allele; min allele count: copies of the rarer allele are too few; not converged: there is no estimate, because the covariates determine the genotype or the fit did not end | | all missing, monomorphic, min allele count, not converged
+reason             | string  |      | all missing: no person of the trait has a genotype; monomorphic: all have the same allele; min imputation quality: info is too low; min allele count: copies of the rarer allele are too few; not converged: there is no estimate, because the covariates determine the genotype or the fit did not end; no model on this chromosome: the trait cannot be fitted among the people who have it, scan.json says why; engine numpy tests it: X, Y or mitochondrion, and the engine was hail | | all missing, monomorphic, min imputation quality, min allele count, not converged, no model on this chromosome, engine numpy tests it
 """,
 )
 

@@ -20,6 +20,7 @@ from genopheno.report.blocks import (
     table,
     tabs,
 )
+from genopheno.report.coding import coding_notes
 from genopheno.report.points import (
     COLUMNS,
     Annotation,
@@ -90,7 +91,8 @@ def section(results: Results) -> tuple[Section, list[dict[str, Any]], dict[str, 
         "consequence": list(consequences.numbers),
         "alleles": list(alleles.numbers),
     }
-    part.add(_overview(shown), tabs("traits", "Traits", [trait["panel"] for trait in shown]))
+    told = coding_notes(first(results.json("association/scan.json"), "coding"))
+    part.add(*told, _overview(shown), tabs("traits", "Traits", [trait["panel"] for trait in shown]))
     return part, [trait["row"] for trait in shown], books
 
 

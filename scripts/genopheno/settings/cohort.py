@@ -84,6 +84,15 @@ class Association(Section):
     """Principal components that join every trait's covariates."""
     relatives: Literal["drop", "keep"] = "drop"
     """drop: test only the unrelated set, as plain regression asks for. keep: test everyone."""
+    x_male_dosage: Literal[1, 2] = 2
+    """What a man's allele of X (outside the pseudoautosomal regions) counts: 2, as both of a
+    woman do (full dosage compensation; plink2 --xchr-model 2), or 1 (--xchr-model 1)."""
+    dosages: Path | list[Path] | None = None
+    """Imputed genotypes to scan in place of the cohort's calls: VCF or BCF with FORMAT/DS or GP,
+    BGEN with its .sample, or PGEN; a list where each has some of the chromosomes. null: none."""
+    min_imputation_quality: Fraction = 0.3
+    """Variants of `dosages` below this imputation quality are left out (R2, DR2 or INFO of the
+    file, else MaCH's r2 of the dosages)."""
     min_allele_count: Positive = 10
     """Variants with fewer minor alleles among the people of a trait are left out for it."""
     correction: Literal["firth", "spa"] = "firth"
@@ -106,6 +115,12 @@ class Scores(Section):
     """Take A/T and C/G variants, whose strand nothing tells, as they stand in the file."""
     components: Annotated[int, Field(ge=0)] = 4
     """Principal components whose share of a score is taken out of its adjusted z-score."""
+
+    @property
+    def imputed(self) -> list[Path]:
+        """Files of `dosages`, whether it is one, several or none."""
+        given = self.dosages or []
+        return given if isinstance(given, list) else [given]
 
 
 class Summaries(Section):
