@@ -9,6 +9,7 @@ try:
     from genopheno.problems import StageError
     from genopheno.project import CACHE, copies_depend_on_sex
     from genopheno.reads.aligners import FAST, index_files
+    from genopheno.strata import ANCESTRY as ANCESTRY_GROUP
     from genopheno.strata import columns_of, of_settings, run_names
     from genopheno.submission.alignments import is_aligned
     from genopheno.submission.sheet import read_sheet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from genopheno import fields
 from genopheno.files import read_json
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
+from genopheno.strata import Stratum
 
 
 def make_design(
@@ -24,9 +26,14 @@ def make_design(
     relatives: Literal["drop", "keep"],
     model: Literal["auto", "regression", "wgr", "lmm"],
     out: Path,
+    strata: Sequence[Stratum] = (),
+    structure: Path | None = None,
+    condition_on: Sequence[str] = (),
+    variants: Path | None = None,
+    interactions: Sequence[str] = (),
 ) -> None:
     """Write who is tested for which trait, with which numbers and by which model."""
-    from genopheno.association import build
+    from genopheno.association import build, condition
     from genopheno.association.choice import Chooser
 
     if engine == "hail":
@@ -37,7 +44,19 @@ def make_design(
                 f"{model}, and engine hail has plain regression only",
                 "Set association.engine to numpy, or association.model to regression",
             )
+        if interactions:
+            raise fail(
+                "interactions-not-of-engine",
+                "association.interactions",
+                f"{', '.join(interactions)}, and engine hail has no interaction tests",
+                "Set association.engine to numpy, or association.interactions to []",
+            )
         model = "regression"
+    opened = Genotypes.open(genotypes)
+    conditions = None
+    if condition_on:
+        named = fields.read(variants, ["variant_id", "rsid"]) if variants else None
+        conditions = condition.dosages(opened, condition_on, named)
     design = build.design(
         fields.read(samples),
         fields.read(phenotypes),
@@ -45,7 +64,11 @@ def make_design(
         fields.read(components) if components else None,
         n_components=n_components,
         relatives=relatives,
-        choose=Chooser(model, Genotypes.open(genotypes)),
+        choose=Chooser(model, opened),
+        strata=strata,
+        structure=fields.read(structure) if structure else None,
+        conditions=conditions,
+        interactions=interactions,
     )
     design.write(out)
 
@@ -155,4 +178,35 @@ def associate(
         n_variants=n_variants,
         left_out=left_out,
         parameters={"min_allele_count": min_allele_count, "firth_below": firth_below},
+    )
+
+
+def interact(
+    *,
+    genotypes: Path,
+    design: Path,
+    trait: str,
+    covariate: str,
+    out: Path,
+    loco: Path | None,
+    variants: Path | None,
+    min_allele_count: int,
+    firth_below: float,
+    threads: int,
+) -> None:
+    """Test the interaction of every variant with one covariate on one trait of the design."""
+    from genopheno.association import design as designs
+    from genopheno.association.interaction import scan
+
+    scan.run(
+        genotypes,
+        designs.read(design),
+        trait,
+        covariate,
+        out=out,
+        min_allele_count=min_allele_count,
+        firth_below=firth_below,
+        threads=threads,
+        loco=loco,
+        rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
     )

@@ -130,13 +130,13 @@ def design(
         if relatives == "drop":
             notices.append("relatives cannot be told without components: all samples are tested")
     else:
-        structure = joined[["sample"]].merge(components, on="sample", how="left")
-        absent = structure["scores"].isna()
+        own = joined[["sample"]].merge(components, on="sample", how="left")
+        absent = own["scores"].isna()
         if n_components:
-            scores, notice = component_scores(structure["scores"], n_components)
+            scores, notice = component_scores(own["scores"], n_components)
             notices += notice
             out[absent & (out == "")] = "no components"
-        related = (~structure["unrelated"].eq(True) & ~absent).to_numpy()
+        related = (~own["unrelated"].eq(True) & ~absent).to_numpy()
         if relatives == "drop":
             out[related & (out == "")] = "a relative is tested in its place"
             out[absent & (out == "")] = "no components"

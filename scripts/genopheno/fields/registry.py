@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
-from genopheno.fields.association import ASSOCIATION, DESIGN, DESIGN_FAMILIES, LOCO
+from genopheno.fields.association import (
+    ASSOCIATION,
+    DESIGN,
+    DESIGN_FAMILIES,
+    INTERACTIONS,
+    INTERACTIONS_FAMILIES,
+    LOCO,
+)
 from genopheno.fields.cohort import (
     COHORT_SAMPLES,
     COHORT_VARIANTS,
@@ -52,6 +59,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "projected": PROJECTED,
     "design": DESIGN,
     "association": ASSOCIATION,
+    "interactions": INTERACTIONS,
     "loco": LOCO,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
@@ -83,6 +91,7 @@ DESCRIPTIONS: dict[str, str] = {
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
+    "interactions": "A row per variant that was tested, for one trait and one covariate",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",
     "trait_distributions": "A row per trait and group of people",
@@ -98,6 +107,7 @@ DESCRIPTIONS: dict[str, str] = {
 FAMILIES: dict[str, tuple[Field, ...]] = {
     "sites": SITES_FAMILIES,
     "design": DESIGN_FAMILIES,
+    "interactions": INTERACTIONS_FAMILIES,
     "matrix_sites": MATRIX_SITES_FAMILIES,
     "matrix_genotypes": MATRIX_GENOTYPES_FAMILIES,
     "matrix_samples": MATRIX_SAMPLES_FAMILIES,

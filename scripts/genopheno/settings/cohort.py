@@ -65,7 +65,9 @@ def _values(value: Any) -> Any:
     listed = value if isinstance(value, list) else [value]
     if any(isinstance(v, bool) for v in listed):
         raise ValueError("a truth value: put yes, no, true and false in quotes")
-    return [v if isinstance(v, str) else f"{v:g}" if isinstance(v, float) else str(v) for v in listed]
+    return [
+        v if isinstance(v, str) else f"{v:g}" if isinstance(v, float) else str(v) for v in listed
+    ]
 
 
 # It becomes a part of file names, after the trait's name and a dot.
