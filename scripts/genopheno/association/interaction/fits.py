@@ -13,14 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from genopheno.association import small
-from genopheno.association.firth import log_likelihood, logistic
-from genopheno.association.interaction.terms import identity
+from genopheno.association.firth import logistic
+from genopheno.association.interaction.terms import identity, quadratic
 
 MAX_STEP = 5.0  # of a coefficient of orthonormal or standardised columns, per iteration
-TOLERANCE = 1e-8
-ITERATIONS = 60
+TOLERANCE = 1e-6  # of a step, which is still taken: what is left is of its square
+NEWTON_STEPS = 15  # a likelihood with a maximum needs 4 or 5
+PENALISED_STEPS = 60
 HALVINGS = 25
 SEPARATED = 15.0  # log odds at which a fit without penalty is running away
+TINY = 1e-300
 
 
 @dataclass
@@ -30,17 +32,38 @@ class Fit:
     Attributes
     ----------
     beta : (k + m, variants).
-    covariance : (k + m, k + m, variants) inverse information at beta.
-    value : (variants,) log likelihood, with the penalty where there is one.
-    score_test : (variants,) joint score statistic of the last m columns at the start.
+    covariance : (k + m, k + m, variants) inverse information.
     converged : (variants,) bool.
+    value : (variants,) penalised log likelihood; None: a fit without penalty.
+    score_test : (variants,) score statistic, at the start, of the last m columns together; None:
+        a penalised fit.
     """
 
     beta: np.ndarray
     covariance: np.ndarray
-    value: np.ndarray
-    score_test: np.ndarray
     converged: np.ndarray
+    value: np.ndarray | None = None
+    score_test: np.ndarray | None = None
+
+
+class Columns:
+    """What all variants share.
+
+    Parameters
+    ----------
+    x : (n, k) covariates with the intercept, orthonormal.
+    columns : (n, m) what the dosage is multiplied with; the first is 1.
+    y : (n,) 0 or 1.
+    given : (n,) log odds; None: 0.
+    """
+
+    def __init__(self, x, columns, y, given):
+        self.x, self.columns, self.y = x, columns, y
+        self.given = 0.0 if given is None else given
+        self.k, self.m = x.shape[1], columns.shape[1]
+        self.x_pairs = small.pair_products(self.x)
+        self.mixed = (self.columns[:, :, None] * self.x[:, None]).reshape(len(y), -1)
+        self.pairs = small.pair_products(self.columns)
 
 
 class Batch:
@@ -48,61 +71,66 @@ class Batch:
 
     Parameters
     ----------
-    x : (n, k) covariates with the intercept, orthonormal.
+    shared : the columns of all variants.
     dosage : (variants, n); 0 where not present.
-    columns : (n, m) what the dosage is multiplied with; the first is 1.
-    y : (n,) 0 or 1.
     present : (variants, n) 1 where there is a genotype; None: everywhere.
-    given : (n,) log odds; None: 0.
     """
 
-    def __init__(self, x, dosage, columns, y, present, given):
-        self.x, self.dosage, self.columns, self.y = x, dosage, columns, y
-        self.present, self.given = present, 0.0 if given is None else given
-        self.k, self.m = x.shape[1], columns.shape[1]
-        self.x_pairs = small.pair_products(x)
-        self.mixed = (columns[:, :, None] * x[:, None]).reshape(len(y), -1)
-        self.pairs = small.pair_products(columns)
+    def __init__(self, shared: Columns, dosage: np.ndarray, present: np.ndarray | None):
+        self.shared, self.k, self.m = shared, shared.k, shared.m
+        self.dosage, self.present = dosage, present
 
-    def take(self, rows: np.ndarray) -> Batch:
-        present = None if self.present is None else self.present[rows]
-        given = self.given if np.ndim(self.given) else None
-        return Batch(self.x, self.dosage[rows], self.columns, self.y, present, given)
-
-    def state(self, beta: np.ndarray, rows: np.ndarray, penalty: bool):
-        """Score (k + m, v), information, its factor, value, largest |log odds|, regular."""
-        k, m, g = self.k, self.m, self.dosage[rows]
-        eta = beta[:k].T @ self.x.T + g * (beta[k:].T @ self.columns.T) + self.given
+    def information(self, beta: np.ndarray, rows: np.ndarray):
+        """p (v, n), w (v, n), present, information (k + m, k + m, v), largest |log odds| (v,)."""
+        k, m, own = self.k, self.m, self.shared
+        g = self.dosage if len(rows) == len(self.dosage) else self.dosage[rows]
+        eta = beta[k:].T @ own.columns.T
+        eta *= g
+        eta += beta[:k].T @ own.x.T
+        eta += own.given
+        far = np.maximum(eta.max(axis=1), -eta.min(axis=1))
         p = logistic(eta)
         w = p * (1 - p)
         present = None if self.present is None else self.present[rows]
         if present is not None:
             w *= present
         information = np.empty((k + m, k + m, len(rows)))
-        information[:k, :k] = small.unpack(w @ self.x_pairs, k)
+        information[:k, :k] = small.unpack(w @ own.x_pairs, k)
         wg = w * g
-        cross = (wg @ self.mixed).T.reshape(m, k, -1)
+        cross = (wg @ own.mixed).T.reshape(m, k, -1)
         information[k:, :k] = cross
         information[:k, k:] = cross.transpose(1, 0, 2)
-        information[k:, k:] = small.unpack((wg * g) @ self.pairs, m)
+        wg *= g
+        information[k:, k:] = small.unpack(wg @ own.pairs, m)
+        return p, w, present, information, far
+
+    def score(self, each: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(k + m, v) sums of `each` (v, n) times the columns."""
+        own, g = self.shared, self.dosage
+        g = g if len(rows) == len(g) else g[rows]
+        return np.vstack([(each @ own.x).T, ((each * g) @ own.columns).T])
+
+    def penalised(self, beta: np.ndarray, rows: np.ndarray):
+        """Modified score, information, its factor, penalised log likelihood, regular."""
+        p, w, present, information, _ = self.information(beta, rows)
         factor, regular = small.cholesky(information)
-        each = self.y - p
-        value = log_likelihood(self.y, eta, present)
-        if penalty:
-            each = each + self._hat(information, factor, w, g) * (0.5 - p)
-            value = value + small.log_determinant(factor) / 2
+        each = self.shared.y - p
+        # |y - p| taken from 1 is the probability of what was seen.
+        seen = np.log(np.maximum(1 - np.abs(each), TINY))
+        each += self._hat(information, factor, w, self.dosage[rows]) * (0.5 - p)
         if present is not None:
             each *= present
-        score = np.vstack([(each @ self.x).T, ((each * g) @ self.columns).T])
-        return score, information, factor, value, np.abs(eta).max(axis=1), regular
+            seen *= present
+        value = seen.sum(axis=1) + small.log_determinant(factor) / 2
+        return self.score(each, rows), information, factor, value, regular
 
     def _hat(self, information, factor, w, g) -> np.ndarray:
         """(v, n) diagonal of the weighted hat matrix."""
         k, m = self.k, self.m
         inverse = small.solve(factor, identity(k + m, len(g)))
-        out = _packed(inverse[:k, :k]) @ self.x_pairs.T
-        out += 2 * g * (inverse[k:, :k].reshape(m * k, -1).T @ self.mixed.T)
-        out += np.square(g) * (_packed(inverse[k:, k:]) @ self.pairs.T)
+        out = _packed(inverse[:k, :k]) @ self.shared.x_pairs.T
+        out += 2 * g * (inverse[k:, :k].reshape(m * k, -1).T @ self.shared.mixed.T)
+        out += np.square(g) * (_packed(inverse[k:, k:]) @ self.shared.pairs.T)
         return w * out
 
 
@@ -112,16 +140,57 @@ def _packed(symmetric: np.ndarray) -> np.ndarray:
     return symmetric[row, column].T * np.where(row == column, 1.0, 2.0)
 
 
-def maximise(batch: Batch, start: np.ndarray, free: np.ndarray, *, penalty: bool) -> Fit:
-    """Newton's method on the coefficients `free`, the penalty, if any, being that of all.
+def likelihood(batch: Batch, start: np.ndarray) -> Fit:
+    """Maximum likelihood by Newton's method. Fits that run away do not converge.
+
+    Parameters
+    ----------
+    start : (k + m, variants), those of the covariates alone; 0 for the m columns.
+    """
+    size, count = start.shape
+    own = np.arange(batch.k, size)
+    beta = start.copy()
+    covariance = np.full((size, size, count), np.nan)
+    converged = np.zeros(count, dtype=bool)
+    score_test = np.full(count, np.nan)
+    rows = np.arange(count)
+    for turn in range(NEWTON_STEPS):
+        p, _, present, information, far = batch.information(beta[:, rows], rows)
+        factor, regular = small.cholesky(information)
+        each = batch.shared.y - p
+        if present is not None:
+            each *= present
+        score = batch.score(each, rows)
+        step = small.solve(factor, score[:, None])[:, 0]
+        if turn == 0:
+            inverse = small.solve(factor, identity(size, count))
+            statistic = quadratic(step[own], inverse[np.ix_(own, own)])
+            score_test = np.where(regular, statistic, np.nan)
+        longest = np.abs(step).max(axis=0)
+        go = regular & (far < SEPARATED)
+        step *= np.minimum(1, MAX_STEP / np.where(longest > 0, longest, 1.0))
+        beta[:, rows[go]] += step[:, go]
+        done = go & (longest < TOLERANCE)
+        if done.any():
+            converged[rows[done]] = True
+            part = factor[:, :, done]
+            covariance[:, :, rows[done]] = small.solve(part, identity(size, part.shape[2]))
+        rows = rows[go & ~done]
+        if not rows.size:
+            break
+    return Fit(beta, covariance, converged, score_test=score_test)
+
+
+def penalised(batch: Batch, start: np.ndarray, free: np.ndarray) -> Fit:
+    """Maximum of the penalised likelihood over the coefficients `free`, under the penalty of all.
 
     Parameters
     ----------
     start : (k + m, variants); coefficients that are not free stay as they are there.
     free : (k + m,) bool.
     """
-    beta, count = start.copy(), start.shape[1]
-    size = len(start)
+    size, count = start.shape
+    beta = start.copy()
     open_ = np.flatnonzero(free)
     block = np.ix_(open_, open_)
     rows = np.arange(count)
@@ -129,16 +198,9 @@ def maximise(batch: Batch, start: np.ndarray, free: np.ndarray, *, penalty: bool
     covariance = np.full((size, size, count), np.nan)
     converged = np.zeros(count, dtype=bool)
     damping, before = np.ones(count), np.zeros((len(open_), count))
-    score, information, factor, now, far, regular = batch.state(beta, rows, penalty)
-    score_test = np.full(count, np.nan)
-    own = np.arange(batch.k, size)
-    if not penalty:
-        inverse = small.solve(factor, identity(size, count))
-        step = np.einsum("abv,bv->av", inverse, score)[own]
-        fit, fine = small.cholesky(inverse[np.ix_(own, own)])
-        stat = np.einsum("mv,mv->v", step, small.solve(fit, step[:, None])[:, 0])
-        score_test[fine & regular] = stat[fine & regular]
-    for _ in range(ITERATIONS):
+    state = batch.penalised(beta, rows)
+    for _ in range(PENALISED_STEPS):
+        score, information, factor, now, regular = state
         part, _ = small.cholesky(information[block])
         step = small.solve(part, score[open_, None])[:, 0]
         longest = np.abs(step).max(axis=0)
@@ -149,29 +211,25 @@ def maximise(batch: Batch, start: np.ndarray, free: np.ndarray, *, penalty: bool
             covariance[:, :, rows[done]] = ended
             converged[rows[done]] = True
         go = regular & ~done
-        if not penalty:
-            go &= far < SEPARATED
         if not go.any():
             break
         rows, step, now, longest = rows[go], step[:, go], now[go], longest[go]
-        if penalty:
-            _damp(damping, rows, step, before)
+        _damp(damping, rows, step, before)
         step *= np.minimum(1, MAX_STEP / longest) * damping[rows]
         trial = beta[:, rows]
         trial[open_] += step
-        new = batch.state(trial, rows, penalty)
+        state = batch.penalised(trial, rows)
         for _ in range(HALVINGS):
-            worse = ~new[5] | ~(new[3] >= now - 1e-9)
+            worse = ~state[4] | ~(state[3] >= now - 1e-9)
             if not worse.any():
                 break
             step[:, worse] /= 2
             trial[np.ix_(open_, worse)] -= step[:, worse]
-            again = batch.state(trial[:, worse], rows[worse], penalty)
-            for whole, piece in zip(new, again, strict=True):
+            again = batch.penalised(trial[:, worse], rows[worse])
+            for whole, piece in zip(state, again, strict=True):
                 whole[..., worse] = piece
         beta[:, rows] = trial
-        score, information, factor, now, far, regular = new
-    return Fit(beta, covariance, value, score_test, converged)
+    return Fit(beta, covariance, converged, value=value)
 
 
 def _damp(damping: np.ndarray, rows: np.ndarray, step: np.ndarray, before: np.ndarray) -> None:

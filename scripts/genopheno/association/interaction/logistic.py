@@ -14,15 +14,17 @@ interaction has the variant in it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from genopheno.association import firth, pvalues, small
-from genopheno.association.interaction.fits import Batch, maximise
+from genopheno.association.interaction.fits import Batch, Columns, likelihood, penalised
 from genopheno.association.interaction.terms import FIRTH, TESTS, WALD, Found, Terms, quadratic
 from genopheno.association.logistic import NullModelError, fit_null
 from genopheno.association.projection import Block
 
-BATCH_NUMBERS = 150_000  # genotypes per batch of fits: what stays in the cache
+BATCH_NUMBERS = 100_000  # genotypes per batch of fits: what stays in the cache
 
 
 class LogisticInteraction:
@@ -55,65 +57,68 @@ class LogisticInteraction:
         self.firth_below = -np.log10(firth_below) if firth_below > 0 else np.inf
         self.index = np.flatnonzero(used)
         self.terms = terms
-        self.y = y[used].astype(float)
-        self.x = small.orthonormal(x[used])
-        self.given = None if given is None else given[used]
-        eta, converged = fit_null(self.x, self.y, self.given)
+        cases, inside = y[used].astype(float), small.orthonormal(x[used])
+        given = None if given is None else given[used]
+        eta, converged = fit_null(inside, cases, given)
         if not converged:
-            eta, converged = firth.covariates_only(self.x, self.y, self.given)
+            eta, converged = firth.covariates_only(inside, cases, given)
         if not converged:
             raise NullModelError("the model of the covariates alone does not converge")
-        self.start = self.x.T @ (eta if self.given is None else eta - self.given)
+        self.start = inside.T @ (eta if given is None else eta - given)
+        self.shared = Columns(inside, terms.columns[used], cases, given)
 
     def test(self, block: Block, rows: np.ndarray, called: np.ndarray) -> Found:
         """Estimates for the variants `rows` of the block; `called` people have a genotype."""
-        size = max(1, BATCH_NUMBERS // len(self.index))
-        m = self.terms.m
-        found = _empty(m, len(rows))
-        for at in range(0, len(rows), size):
-            part = np.arange(at, min(at + size, len(rows)))
-            dosage = block.dosage[np.ix_(rows[part], self.index)]
-            present = None
-            if (called[part] < len(self.index)).any():
-                present = 1 - block.absent(rows[part])[:, self.index]
-            self._batch(found, part, dosage, present)
+        found, poor = _empty(self.terms.m, len(rows)), np.zeros(len(rows), dtype=bool)
+        start = np.zeros((self.shared.k + self.terms.m, len(rows)))
+        start[: len(self.start)] = self.start[:, None]
+
+        def batches(chosen: np.ndarray) -> Iterator[tuple[np.ndarray, Batch]]:
+            size = max(1, BATCH_NUMBERS // len(self.index))
+            for at in range(0, len(chosen), size):
+                part = chosen[at : at + size]
+                dosage, present = block.dosage[np.ix_(rows[part], self.index)], None
+                if (called[part] < len(self.index)).any():
+                    present = 1 - block.absent(rows[part])[:, self.index]
+                yield part, Batch(self.shared, dosage, present)
+
+        for part, batch in batches(np.arange(len(rows))):
+            start[:, part], poor[part] = self._wald(found, part, batch, start[:, part])
+        for part, batch in batches(np.flatnonzero(poor)):
+            self._firth(found, part, batch, start[:, part])
         found.beta /= self.terms.scale[:, None]
         found.standard_error /= self.terms.scale[:, None]
         return found
 
-    def _batch(self, found, part, dosage, present) -> None:
-        columns = self.terms.columns[self.index]
-        batch = Batch(self.x, dosage, columns, self.y, present, self.given)
+    def _wald(self, found, part, batch: Batch, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fits without penalty; gives where the others start, and which need one."""
         k, m = batch.k, batch.m
-        beta = np.zeros((k + m, len(dosage)))
-        beta[:k] = self.start[:, None]
-        everything = np.ones(k + m, dtype=bool)
-        fit = maximise(batch, beta, everything, penalty=False)
+        fit = likelihood(batch, start)
         covariance = fit.covariance[k:, k:]
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.sqrt(covariance[np.arange(m), np.arange(m)])
             each = pvalues.from_normal(fit.beta[k:] / error)
-            products = pvalues.from_chi2_of(quadratic(fit.beta[k + 1 :], covariance[1:, 1:]), m - 1)
+            products = quadratic(fit.beta[k + 1 :], covariance[1:, 1:])
+            products = pvalues.from_chi2_of(products, m - 1)
             joint = pvalues.from_chi2_of(quadratic(fit.beta[k:], covariance), m)
             scored = pvalues.from_chi2_of(fit.score_test, m)
         _put(found, part, fit.converged, fit.beta[k:], error, each, products, joint, WALD)
-        small_p = np.vstack([each, products[None], joint[None], scored[None]])
-        again = ~fit.converged | (np.nan_to_num(small_p) > self.firth_below).any(axis=0)
-        if again.any():
-            self._firth(found, part[again], batch.take(np.flatnonzero(again)))
+        tests = np.nan_to_num(np.vstack([each, products[None], joint[None], scored[None]]))
+        poor = ~fit.converged | (tests > self.firth_below).any(axis=0)
+        return np.where(fit.converged, fit.beta, start), poor
 
-    def _firth(self, found, part, batch: Batch) -> None:
+    def _firth(self, found, part, batch: Batch, start: np.ndarray) -> None:
         k, m = batch.k, batch.m
-        start = np.zeros((k + m, len(part)))
-        start[:k] = self.start[:, None]
-        full = maximise(batch, start, np.ones(k + m, dtype=bool), penalty=True)
+        full = penalised(batch, start, np.ones(k + m, dtype=bool))
         # Only what was fitted is compared, and only with fits that ended.
         good = full.converged & np.isfinite(full.value)
 
         def without(columns) -> np.ndarray:
             free = np.ones(k + m, dtype=bool)
             free[columns] = False
-            null = maximise(batch, start, free, penalty=True)
+            near = np.where(full.converged, full.beta, start)
+            near[columns] = 0
+            null = penalised(batch, near, free)
             gain = np.where(null.converged, 2 * (full.value - null.value), np.nan)
             return pvalues.from_chi2_of(np.maximum(gain, 0), int((~free).sum()))
 
