@@ -135,15 +135,15 @@ rule interact:
         "results/logs/interact/{trait}.{covariate}.log",
     benchmark:
         "results/benchmarks/interact/{trait}.{covariate}.tsv"
+    wildcard_constraints:
+        trait=one_of(TRAITS),
+        covariate=one_of(INTERACTIONS),
     conda:
         "../envs/python.yaml"
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
-    wildcard_constraints:
-        trait=one_of(TRAITS),
-        covariate=one_of(INTERACTIONS),
     params:
         min_allele_count=SETTINGS.association.min_allele_count,
         firth_below=SETTINGS.association.firth_below,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genopheno import settings
+from genopheno import engines, settings
 from genopheno.association import build, condition, scan
 from genopheno.association.projection import Block
 from genopheno.genotypes import Genotypes, write_bed
@@ -220,3 +220,12 @@ def test_strata_of_the_configuration():
 def test_faulty_configurations(association, found):
     with pytest.raises(StageError, match=found):
         settings.parse({**REFERENCE, "association": association}, "c.yaml")
+
+
+def test_engine_hail_has_no_interactions(cohort, tmp_path):
+    with pytest.raises(StageError, match="interactions-not-of-engine"):
+        engines.make_design(
+            engine="hail", genotypes=cohort[0], samples=tmp_path, phenotypes=tmp_path,
+            traits=tmp_path, components=None, n_components=0, relatives="keep", model="auto",
+            out=tmp_path / "design.parquet", interactions=["age"],
+        )  # fmt: skip

@@ -21,7 +21,7 @@ TABLES = (
     column("left_out", "Left out", "int"),
     column("lambda", "λ", "num", digits=4, help="genomic inflation of the interaction's p"),
     column("robust_lambda", "λ, HC3", "num", digits=4),
-    column("p", "Smallest p", "p"),
+    column("p", "Smallest p", "p", help="of the interaction; by HC3 where there is one"),
     column("reason", "Why not"),
 )
 HITS = (
@@ -32,8 +32,8 @@ HITS = (
     column("frequency", "Frequency", "num"),
     column("beta", "Beta", "num", help="where the covariate is 0 or at its reference level"),
     column("products", "Products", help="effect of the product with each column"),
-    column("p", "p, interaction", "p"),
-    column("robust", "p, HC3", "p", help="does without equal spread of the trait"),
+    column("p", "p, interaction", "p", help="of all products; by HC3 where there is one"),
+    column("plain", "p, plain", "p", help="as if the trait had the same spread everywhere"),
     column("joint", "p, joint", "p", help="variant and products together"),
     column("test", "Test"),
 )
@@ -41,10 +41,10 @@ HITS = (
 
 def section(results: Results) -> Section | None:
     """Every table that `genopheno interact` left; None where it was not asked for."""
-    folder = results.path("association/interactions")
-    found = [
-        results.json(f"association/interactions/{p.name}") for p in sorted(folder.glob("*.json"))
-    ]
+    asked = results.json("association/design.json").get("traits", [])
+    names = [f"{t['name']}.{c}" for t in asked for c in t.get("interactions", {})]
+    files = [f"association/interactions/{name}.json" for name in names]
+    found = [results.json(file) for file in files if results.has(file)]
     if not found:
         return None
     part = Section(
@@ -122,8 +122,8 @@ def _hits(
         "frequency": numbers(top["effect_allele_frequency"], 4),
         "beta": numbers(top["beta"], 4),
         "products": [_products(row, terms) for _, row in top.iterrows()],
-        "p": numbers(top[P], 6),
-        "robust": numbers(pd.to_numeric(top[f"robust_{P}"]), 6),
+        "p": numbers(ranked[top.index], 6),
+        "plain": numbers(top[P], 6),
         "joint": numbers(top["neg_log10_p_value_joint"], 6),
         "test": top["test"].tolist(),
     }.items():
