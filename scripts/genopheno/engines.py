@@ -44,6 +44,14 @@ def make_design(
                 f"{model}, and engine hail has plain regression only",
                 "Set association.engine to numpy, or association.model to regression",
             )
+        if condition_on:
+            # It gives numbers to variants that their covariates determine.
+            raise fail(
+                "conditions-not-of-engine",
+                "association.condition_on",
+                f"{', '.join(condition_on)}, and engine hail has no conditional analysis",
+                "Set association.engine to numpy, or association.condition_on to []",
+            )
         if interactions:
             raise fail(
                 "interactions-not-of-engine",

@@ -214,6 +214,7 @@ def test_strata_of_the_configuration():
         ({"strata": {"a": {"smokes": True}}}, "put yes, no, true and false in quotes"),
         ({"strata": {"a": {"ancestry": "EUR"}}}, "set structure.ancestry"),
         ({"interactions": ["age"], "engine": "hail"}, "engine hail has no interaction tests"),
+        ({"condition_on": ["x"], "engine": "hail"}, "engine hail has no conditional analysis"),
         ({"interactions": ["a/b"]}, "String should match pattern"),
     ],
 )
@@ -222,10 +223,17 @@ def test_faulty_configurations(association, found):
         settings.parse({**REFERENCE, "association": association}, "c.yaml")
 
 
-def test_engine_hail_has_no_interactions(cohort, tmp_path):
-    with pytest.raises(StageError, match="interactions-not-of-engine"):
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"interactions": ["age"]}, "interactions-not-of-engine"),
+        ({"condition_on": ["chr1:10:G:A"]}, "conditions-not-of-engine"),
+    ],
+)
+def test_engine_hail_refuses_what_it_has_not(cohort, tmp_path, asked, code):
+    with pytest.raises(StageError, match=code):
         engines.make_design(
             engine="hail", genotypes=cohort[0], samples=tmp_path, phenotypes=tmp_path,
             traits=tmp_path, components=None, n_components=0, relatives="keep", model="auto",
-            out=tmp_path / "design.parquet", interactions=["age"],
+            out=tmp_path / "design.parquet", **asked,
         )  # fmt: skip

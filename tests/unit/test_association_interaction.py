@@ -315,3 +315,37 @@ def test_tails_beyond_the_smallest_double():
     np.testing.assert_allclose(
         pvalues.from_f(np.array([2.5]), 3, 40.0), -np.log10(stats.f.sf(2.5, 3, 40)), rtol=1e-12
     )
+
+
+def test_hc3_keeps_its_size_where_the_spread_follows_the_covariate(tmp_path):
+    """2,000 null variants; the trait's spread grows tenfold over the covariate's range."""
+    rng = np.random.default_rng(7)
+    n, m = 500, 2000
+    dosages = rng.binomial(2, rng.uniform(0.1, 0.5, (m, 1)), (m, n)).astype(np.int8)
+    names = [f"s{i}" for i in range(n)]
+    variants = pd.DataFrame(
+        {
+            "variant_id": [f"1:{i}:G:A" for i in range(1, m + 1)],
+            "contig": "1",
+            "position": np.arange(1, m + 1),
+            "effect_allele": "A",
+            "other_allele": "G",
+        }
+    )
+    write_bed(tmp_path / "g", dosages, variants, names)
+    age = rng.normal(0, 1, n)
+    people = pd.DataFrame({"participant": names, "sex": "female", "age": age})
+    people["height"] = np.exp(0.5 * age) * rng.normal(size=n)
+    world = (tmp_path / "g", pd.DataFrame({"sample": names, "participant": names}), people, dosages)
+    made = designed(world, [trait("height")], ["age"])
+    table, told = run(world, made, "height", "age", tmp_path)
+
+    def wrong(column):
+        return int((table[column] > -np.log10(0.05)).sum())
+
+    low, high = stats.binom.ppf([0.001, 0.999], m, 0.05)
+    assert wrong("neg_log10_p_value_interaction") > 2 * high
+    assert low <= wrong("robust_neg_log10_p_value_interaction") <= high
+    assert low <= wrong("robust_neg_log10_p_value_joint") <= high
+    assert told["lambda_gc"]["neg_log10_p_value_interaction"] > 1.5
+    assert 0.85 < told["lambda_gc"]["robust_neg_log10_p_value_interaction"] < 1.15

@@ -120,6 +120,8 @@ class Association(Section):
     def _of_the_engine(self) -> Association:
         if self.interactions and self.engine == "hail":
             raise ValueError("engine hail has no interaction tests: set engine to numpy")
+        if self.condition_on and self.engine == "hail":
+            raise ValueError("engine hail has no conditional analysis: set engine to numpy")
         return self
 
 
