@@ -23,10 +23,19 @@ from __future__ import annotations
 import numpy as np
 
 from genopheno.association import pvalues, small
-from genopheno.association.interaction.terms import LINEAR, TESTS, Found, Terms, identity, quadratic
+from genopheno.association.interaction.terms import (
+    LINEAR,
+    TESTS,
+    Found,
+    Terms,
+    identity,
+    quadratic,
+    together,
+)
 from genopheno.association.linear import PERFECT, Linear
 from genopheno.association.projection import COLLINEAR, Block, Space
 
+BATCH_NUMBERS = 80_000  # genotypes at a time: what the cache holds of their residuals
 WHOLE = 1e-10  # 1 - h below which a person fixes a coefficient alone: HC3 cannot be told
 
 
@@ -51,6 +60,13 @@ class LinearInteraction:
 
     def test(self, block: Block, rows: np.ndarray, called: np.ndarray) -> Found:
         """Estimates for the variants `rows` of the block; `called` people have a genotype."""
+        size = max(1, BATCH_NUMBERS // block.dosage.shape[1])
+        starts = range(0, len(rows), size) if len(rows) else [0]
+        return together(
+            [self._test(block, rows[at : at + size], called[at : at + size]) for at in starts]
+        )
+
+    def _test(self, block: Block, rows: np.ndarray, called: np.ndarray) -> Found:
         k, m = self.space.k, self.terms.m
         dosage = block.dosage[rows]
         gappy = np.flatnonzero(called < self.space.n)
@@ -102,8 +118,7 @@ class LinearInteraction:
     def _meat(self, dosage, solved, beta, bread, gappy, absent, leaving, inverse) -> np.ndarray:
         """Σ ĝ_i ĝ_i' (e_i / (1 - h_i))² of each variant, (m, m, variants).
 
-        The arrays of a person a variant are as large as the block: those who are not used have
-        0 in every sum.
+        People who are not used have 0 in every sum.
         """
         m, basis = self.terms.m, self.space.basis
         free = [dosage * self.terms.columns[:, j] - solved[j].T @ basis.T for j in range(m)]
@@ -145,10 +160,10 @@ def _tests(beta: np.ndarray, covariance: np.ndarray, df: np.ndarray) -> tuple:
         error = np.sqrt(covariance[np.arange(m), np.arange(m)])
         each = pvalues.from_t(beta / error, df)
         products = quadratic(beta[1:], covariance[1:, 1:])
-        together = quadratic(beta, covariance)
+        everything = quadratic(beta, covariance)
         return (
             error,
             each,
             pvalues.from_f(products / (m - 1), m - 1, df),
-            pvalues.from_f(together / m, m, df),
+            pvalues.from_f(everything / m, m, df),
         )

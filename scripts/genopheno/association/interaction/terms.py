@@ -8,7 +8,8 @@ PLINK 2 and REGENIE); the products and the joint test do not depend on where 0 i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -83,6 +84,16 @@ class Found:
     robust_p: np.ndarray | None = None
     robust_interaction: np.ndarray | None = None
     robust_joint: np.ndarray | None = None
+
+
+def together(parts: Sequence[Found]) -> Found:
+    """Neighbouring variants, one part after the other."""
+
+    def joined(name: str) -> np.ndarray | None:
+        values = [getattr(part, name) for part in parts]
+        return None if values[0] is None else np.concatenate(values, axis=-1)
+
+    return Found(**{field.name: joined(field.name) for field in fields(Found)})
 
 
 def quadratic(beta: np.ndarray, covariance: np.ndarray) -> np.ndarray:
