@@ -259,7 +259,7 @@ def exact_t(t: float, df: int) -> float:
     return float(-(1 - sin * total).log10())
 
 
-@pytest.mark.parametrize("df", [2, 10, 100, 500, 2000])
+@pytest.mark.parametrize("df", [2, 10, 100, 500, 1000])
 @pytest.mark.parametrize("t", [0.3, 2.0, 12.0, 45.0, 400.0, 1e5])
 def test_neg_log10_p_of_t_is_exact(t, df):
     ours = pvalues.from_t(np.array([t, -t]), df)
