@@ -4,7 +4,8 @@
 
 Goals: least squares (ours with HC3 beside it, plink2 without) at most 3 times plink2's time;
 logistic regression (ours with Firth where p < 0.05, plink2 where its fit fails, and in single
-precision) at most 6 times; peak memory below 1 GiB. Processor time is printed too, for machines that are not idle.
+precision) at most 6 times; peak memory below 1 GiB. Processor time is printed too, for machines
+that are not idle.
 """
 
 from __future__ import annotations
