@@ -115,10 +115,7 @@ def test_ancestry_is_that_of_the_panel(cohort):
     traits = {t.name: t for t in made.traits}
     assert traits["case.E"].n == 50 - 2
     assert traits["case.E"].info["left_out"]["ancestry missing"] == 1
-    assert (
-        traits["case.A"].reason
-        == "too few people: 0 for 0 covariates, the intercept and the variant"
-    )
+    assert traits["case.A"].reason == "nobody has a value of it and all of its covariates"
     with pytest.raises(StageError, match="no ancestry group 'SAS', but AFR, EUR, unassigned"):
         designed(cohort, strata=parse(["S:ancestry=SAS"]), structure=groups)
     with pytest.raises(StageError, match=r"there are none. Set structure.ancestry"):

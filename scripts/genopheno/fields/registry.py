@@ -5,6 +5,7 @@ from __future__ import annotations
 from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
 from genopheno.fields.association import (
     ASSOCIATION,
+    ASSOCIATION_LEFT_OUT,
     DESIGN,
     DESIGN_FAMILIES,
     INTERACTIONS,
@@ -59,6 +60,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "projected": PROJECTED,
     "design": DESIGN,
     "association": ASSOCIATION,
+    "association_left_out": ASSOCIATION_LEFT_OUT,
     "interactions": INTERACTIONS,
     "loco": LOCO,
     "group_frequencies": GROUP_FREQUENCIES,
@@ -91,6 +93,7 @@ DESCRIPTIONS: dict[str, str] = {
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
+    "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
     "interactions": "A row per variant that was tested, for one trait and one covariate",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",

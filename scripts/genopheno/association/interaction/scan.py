@@ -23,9 +23,10 @@ from genopheno.association.interaction.files import Table, write_summary
 from genopheno.association.interaction.linear import LinearInteraction
 from genopheno.association.interaction.logistic import LogisticInteraction
 from genopheno.association.interaction.terms import Found, Terms
+from genopheno.association.left_out import ALL_MISSING, MONOMORPHIC, RARE
 from genopheno.association.ordered import in_order
 from genopheno.association.projection import Block, Space, mask_words
-from genopheno.association.scan import ALL_MISSING, MONOMORPHIC, RARE, block_size
+from genopheno.association.scan import block_size
 from genopheno.association.wgr import loco as predictions
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
