@@ -270,6 +270,11 @@ def test_no_test_leaves_a_reason_and_an_empty_table(cohort, tmp_path):
     assert (
         "mixed model has no interaction" in run(cohort, made, "case", "age", tmp_path)[1]["reason"]
     )
+    ill = people.assign(ill=people.case, **{"time:ill": 1.0 + np.arange(N)})
+    made = designed((None, samples, ill, None), [trait("ill", "time-to-event", ["sex"])], ["sex"])
+    told = run(cohort, made, "ill", "sex", tmp_path)[1]
+    assert told["reason"] == "there is no interaction test for a time-to-event trait"
+    made = designed(cohort, TRAITS, ["age"])
     with pytest.raises(StageError, match="it has no interaction of height with site"):
         run(cohort, made, "height", "site", tmp_path)
     with pytest.raises(StageError, match="interaction-unknown"):
