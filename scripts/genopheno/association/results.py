@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,16 +43,15 @@ def chromosome(contig: str) -> str:
     return bare if bare.isdecimal() and 1 <= int(bare) <= 25 else contig
 
 
-def ssf_header(names: Sequence[str] | None = None) -> bytes:
-    """First line of a GWAS-SSF file; `names` are those of the table, None: ``association``."""
-    names = fields.names("association") if names is None else names
-    return ("\t".join(SSF_NAMES.get(n, n) for n in names) + "\n").encode()
+def ssf_header() -> bytes:
+    """First line of a GWAS-SSF file."""
+    return ("\t".join(SSF_NAMES.get(n, n) for n in fields.names("association")) + "\n").encode()
 
 
 def ssf_lines(table: pa.Table) -> bytes:
     """Lines of a GWAS-SSF file, without the header; numbers are written in full."""
     columns = []
-    for name in table.column_names:
+    for name in fields.names("association"):
         column = table[name]
         if name == "chromosome":
             names = pc.unique(column)
@@ -66,7 +65,7 @@ def ssf_lines(table: pa.Table) -> bytes:
         columns.append(column)
     sink = io.BytesIO()
     csv.write_csv(
-        pa.table(columns, names=table.column_names),
+        pa.table(columns, names=fields.names("association")),
         sink,
         csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none"),
     )

@@ -12,9 +12,11 @@ from genopheno.cli import (  # isort: skip
     cohort,
     structure,
     association,
+    scores,
     matrices,
     release,
     extract,
+    sumstats,
 )
 from genopheno.cli.app import app, main
 
@@ -30,8 +32,10 @@ __all__ = [
     "reads",
     "release",
     "samples",
+    "scores",
     "structure",
     "submission",
+    "sumstats",
     "truth",
     "variants",
 ]

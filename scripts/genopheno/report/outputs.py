@@ -29,6 +29,7 @@ FILES = (
         "Interactions with a covariate",
         'pd.read_parquet("{path}")',
     ),
+    ("scores/scores.parquet", "Polygenic scores", 'pd.read_parquet("{path}")'),
     ("summaries/*.parquet", "Cohort summaries", 'pd.read_parquet("{path}")'),
     ("truth/*.html", "Control against its truth set", "open {path}"),
     ("truth/*.errors.vcf.gz", "Its calls that are not right", "bcftools view {path} | less"),

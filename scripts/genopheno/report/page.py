@@ -17,6 +17,7 @@ from genopheno.report import (
     outputs,
     overview,
     samples,
+    scores,
     structure,
     variants,
 )
@@ -64,6 +65,7 @@ def write(
         structure.section(held),
         tested,
         *([products] if (products := interactions.section(held)) else []),
+        *([scored] if (scored := scores.section(held)) else []),
         cohort.section(held, groups),
         matrices.section(held),
         outputs.files(held),

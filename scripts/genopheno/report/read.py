@@ -34,6 +34,7 @@ MAKERS = {
     "structure/": "genopheno structure",
     "association/interactions/": "genopheno interact",
     "association/": "genopheno associate",
+    "scores/": "genopheno score",
     "summaries/": "genopheno summarise",
     "matrices/": "genopheno matrices",
     "sheets/": "genopheno sheets",

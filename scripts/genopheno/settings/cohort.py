@@ -131,6 +131,17 @@ class Association(Section):
         return self
 
 
+class Scores(Section):
+    files: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")], Path] = {}
+    """Scoring files as the PGS Catalog has them, harmonised to the cohort's build, by name."""
+    min_match: Fraction = 0.75
+    """Least share of a score's variants that the cohort must have."""
+    keep_ambiguous: bool = False
+    """Take A/T and C/G variants, whose strand nothing tells, as they stand in the file."""
+    components: Annotated[int, Field(ge=0)] = 4
+    """Principal components whose share of a score is taken out of its adjusted z-score."""
+
+
 class Summaries(Section):
     groups: list[str] = ["sex"]
     """Participant columns by which counts and allele frequencies are given."""

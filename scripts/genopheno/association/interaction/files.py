@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from genopheno import fields
+from genopheno import fields, ssf
 from genopheno.association import pvalues, results
 from genopheno.association.design import TraitDesign
 from genopheno.association.interaction.terms import TESTS, Found
@@ -89,12 +89,12 @@ class Table:
                 )
             )
             lines = stack.enter_context(open(text, "wb"))
-            lines.write(results.gzipped(results.ssf_header(self.schema.names)))
+            lines.write(results.gzipped(ssf.header(self.schema.names)))
 
             def write(table: pa.Table) -> None:
                 if table.num_rows:
                     rows.write_table(table)
-                    lines.write(results.gzipped(results.ssf_lines(table)))
+                    lines.write(results.gzipped(ssf.lines(table, self.schema.names)))
 
             yield write
 
