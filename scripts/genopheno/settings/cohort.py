@@ -67,7 +67,7 @@ def _values(value: Any) -> Any:
     if any(isinstance(v, bool) for v in listed):
         raise ValueError("a truth value: put yes, no, true and false in quotes")
     return [
-        v if isinstance(v, str) else f"{v:g}" if isinstance(v, float) else str(v) for v in listed
+        v if isinstance(v, str) else f"{v:.15g}" if isinstance(v, float) else str(v) for v in listed
     ]
 
 
