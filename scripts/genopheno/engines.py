@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from genopheno.chromosomes import SexChromosomes
 from genopheno.files import read_json, writing
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
+from genopheno.strata import Stratum
 
 if TYPE_CHECKING:
     from genopheno.association.design import Design
@@ -31,9 +33,14 @@ def make_design(
     relatives: Literal["drop", "keep"],
     model: Literal["auto", "regression", "wgr", "lmm"],
     out: Path,
+    strata: Sequence[Stratum] = (),
+    structure: Path | None = None,
+    condition_on: Sequence[str] = (),
+    variants: Path | None = None,
+    interactions: Sequence[str] = (),
 ) -> None:
     """Write who is tested for which trait, with which numbers and by which model."""
-    from genopheno.association import build
+    from genopheno.association import build, condition
     from genopheno.association.choice import Chooser
 
     if engine == "hail":
@@ -44,7 +51,27 @@ def make_design(
                 f"{model}, and engine hail has plain regression only",
                 "Set association.engine to numpy, or association.model to regression",
             )
+        if condition_on:
+            # It gives numbers to variants that their covariates determine.
+            raise fail(
+                "conditions-not-of-engine",
+                "association.condition_on",
+                f"{', '.join(condition_on)}, and engine hail has no conditional analysis",
+                "Set association.engine to numpy, or association.condition_on to []",
+            )
+        if interactions:
+            raise fail(
+                "interactions-not-of-engine",
+                "association.interactions",
+                f"{', '.join(interactions)}, and engine hail has no interaction tests",
+                "Set association.engine to numpy, or association.interactions to []",
+            )
         model = "regression"
+    opened = Genotypes.open(genotypes)
+    conditions = None
+    if condition_on:
+        named = fields.read(variants, ["variant_id", "rsid"]) if variants else None
+        conditions = condition.dosages(opened, condition_on, named)
     design = build.design(
         fields.read(samples),
         fields.read(phenotypes),
@@ -52,7 +79,11 @@ def make_design(
         fields.read(components) if components else None,
         n_components=n_components,
         relatives=relatives,
-        choose=Chooser(model, Genotypes.open(genotypes), engine),
+        choose=Chooser(model, opened, engine),
+        strata=strata,
+        structure=fields.read(structure) if structure else None,
+        conditions=conditions,
+        interactions=interactions,
     )
     design.write(out)
 
@@ -231,3 +262,34 @@ def _through_hail(
         parts.write(out_dir, part, 0, genotypes.n_variants, facts)
     else:
         summary.scan_summary(out_dir, facts)
+
+
+def interact(
+    *,
+    genotypes: Path,
+    design: Path,
+    trait: str,
+    covariate: str,
+    out: Path,
+    loco: Path | None,
+    variants: Path | None,
+    min_allele_count: int,
+    firth_below: float,
+    threads: int,
+) -> None:
+    """Test the interaction of every variant with one covariate on one trait of the design."""
+    from genopheno.association import design as designs
+    from genopheno.association.interaction import scan
+
+    scan.run(
+        genotypes,
+        designs.read(design),
+        trait,
+        covariate,
+        out=out,
+        min_allele_count=min_allele_count,
+        firth_below=firth_below,
+        threads=threads,
+        loco=loco,
+        rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
+    )

@@ -8,10 +8,11 @@ import pytest
 import statsmodels.api as sm
 from scipy import optimize, stats
 
+from genopheno.association.block import Block
 from genopheno.association.cox import firth
 from genopheno.association.cox.model import Cox
 from genopheno.association.cox.risksets import RiskSets
-from genopheno.association.projection import Block, Projected, Space
+from genopheno.association.projection import Projected, Space
 from genopheno.genotypes import Genotypes
 from tests.unit.followed import M, N, write_cohort, write_genotypes
 

@@ -16,6 +16,7 @@ from genopheno.clinical.declaration import read_declaration, trait_names
 from genopheno.clinical.participants import read_table
 from genopheno.clinical.phenotypes import write
 from genopheno.problems import StageError
+from genopheno.strata import parse
 
 DECLARATION = """\
 participant: participant
@@ -467,3 +468,36 @@ g,54,0,NA,5
     assert check(*files(one, FOLLOW_UP))[2] == ["trait ill: 1 events are too few to test"]
     absent = check(*files(one.replace("years", "Years"), FOLLOW_UP))[1]
     assert [(p.code, p.row, p.column) for p in absent] == [("column-absent", 6, "ill.time")]
+
+
+def test_columns_of_strata_are_kept_and_their_people_known(files, tmp_path):
+    strata = parse(["north:centre=a", "north:sex=male", "forty:age=50.0", "women:sex=female"])
+    clinical, problems, _ = check(*files(), strata=strata[1:], kept=["centre"])
+    assert problems == []
+    assert clinical.frame.centre.tolist() == ["b", "a", "a", None]
+    write(clinical, tmp_path / "p.parquet", tmp_path / "t.json")
+    assert fields.read(tmp_path / "p.parquet").centre[0] == "b"
+    assert json.loads((tmp_path / "t.json").read_text())["groups"] == []
+    _, problems, _ = check(*files(), strata=strata)
+    assert [(p.code, p.column) for p in problems] == [("stratum-empty", "association.strata.north")]
+    declaration = DECLARATION.replace("  ldl:", "  centre:")
+    _, problems, _ = check(*files(declaration=declaration), strata=strata[:1], kept=["centre"])
+    assert {p.code for p in problems} >= {"stratum-column"}
+
+
+@pytest.mark.parametrize("text", ["women", "women:sex", "women:=x", ":sex=x", "women:sex="])
+def test_a_stratum_by_hand_has_one_form(text):
+    with pytest.raises(ValueError, match="is not NAME:COLUMN=VALUE"):
+        parse([text])
+
+
+def test_interactions_are_of_declared_covariates(files):
+    _, problems, _ = check(*files(), interactions=["bmi", "sex", "agee"])
+    assert [p.code for p in problems] == ["interaction-unknown"]
+    assert "is 'age' meant?" in problems[0].found
+    two = DECLARATION + "  t2d.bmi: {column: ldl_mmol, type: quantitative}\n"
+    two = two.replace("[age, sex, bmi]", "[age, sex, bmi, bmi.age]")
+    table = TABLE.replace(",bmi,", ",bmi,bmi.age,").replace("22.5", "22.5,1").replace("NA", "NA,1")
+    table = table.replace(",31,", ",31,2,").replace(",28,", ",28,2,")
+    _, problems, _ = check(*files(table, two), interactions=["age", "bmi.age"])
+    assert [p.code for p in problems] == ["interaction-name"]

@@ -39,6 +39,8 @@ def cohort(tmp_path_factory):
     people = pd.DataFrame({"participant": names, "sex": "female", "y": rng.normal(size=N)})
     people["case"] = (np.arange(N) % 15 == 0) * 1.0
     people["ill"], people["time:ill"] = people["case"], rng.exponential(size=N)
+    people["age"] = rng.normal(50, 9, N)
+    people["site"] = np.where(np.arange(N) % 3, "oslo", "lima")
     people.to_parquet(folder / "phenotypes.parquet")
     pd.DataFrame(
         {
@@ -63,7 +65,10 @@ def design(genopheno, cohort, out, *more):
 
 
 def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
-    design(genopheno, cohort, tmp_path, "--relatives", "keep")
+    design(
+        genopheno, cohort, tmp_path, "--relatives", "keep", "--interaction", "age",
+        "--stratum", "oslo:site=oslo", "--condition-on", "1:7:G:A",
+    )  # fmt: skip
     genopheno(
         "loco", "--genotypes", cohort / "g", "--design", "design.parquet",
         "--out", "predictions/loco.parquet", "--block-size", "200", cwd=tmp_path,
@@ -74,7 +79,17 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
         "--out-dir", "parts/1-of-1", cwd=tmp_path,
     )  # fmt: skip
     genopheno("gather-scan", "parts/1-of-1", "--out-dir", ".", "--threads", "2", cwd=tmp_path)
+    genopheno(
+        "interact", "--genotypes", cohort / "g", "--design", "design.parquet",
+        "--loco", "predictions/loco.parquet", "--trait", "case", "--covariate", "age",
+        "--out", "interactions/case.age.parquet", cwd=tmp_path,
+    )  # fmt: skip
+    products = json.loads((tmp_path / "interactions/case.age.json").read_text())
+    assert (products["terms"], products["model"], products["reason"]) == (["age"], "wgr", None)
+    assert len(fields.read(tmp_path / "interactions/case.age.parquet")) > M - 10
     told = {t["name"]: t for t in json.loads((tmp_path / "scan.json").read_text())["traits"]}
+    assert list(told) == ["y", "case", "ill", "y.oslo", "case.oslo", "ill.oslo"]
+    assert told["case.oslo"]["n"] == N * 2 // 3
     assert told["y"]["model"] == "lmm"
     assert told["y"]["model_reason"] == "120 people, 10 of them relatives: at most 5000"
     assert told["y"]["tests"] == {"lmm": M}

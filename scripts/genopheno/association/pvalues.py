@@ -52,6 +52,59 @@ def _t_far(t: np.ndarray, df: np.ndarray) -> np.ndarray:
     return -(log_front + np.log(_beta_fraction(a, b, x))) / LN10
 
 
+def from_f(f: np.ndarray, q: int, df: np.ndarray | float) -> np.ndarray:
+    """-log10 of P(F > f) with `q` and `df` > 0 degrees of freedom."""
+    if q == 1:
+        return from_t(np.sqrt(f), df)
+    f, df = np.broadcast_arrays(np.asarray(f, dtype=float), np.asarray(df, dtype=float))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = special.fdtrc(q, df, f)
+        out = np.array(np.maximum(0.0, -np.log10(p)))
+    far = (p < FAR) & np.isfinite(f)
+    if far.any():
+        # I_x(df/2, q/2) at x = df / (df + q f)
+        a, b = df[far] / 2, q / 2
+        log_x = -np.log1p(q * f[far] / df[far])
+        x = np.exp(log_x)
+        log_front = a * log_x + b * np.log1p(-x) - special.betaln(a, b) - np.log(a)
+        out[far] = -(log_front + np.log(_beta_fraction(a, b, x))) / LN10
+    return out
+
+
+def from_chi2_of(statistic: np.ndarray, q: int) -> np.ndarray:
+    """-log10 p of a chi-squared statistic with `q` degrees of freedom."""
+    if q == 1:
+        return from_chi2(statistic)
+    statistic = np.asarray(statistic, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = special.chdtrc(q, statistic)
+        out = np.array(np.maximum(0.0, -np.log10(p)))
+    far = (p < FAR) & np.isfinite(statistic)
+    if far.any():
+        x, a = statistic[far] / 2, q / 2
+        log_front = a * np.log(x) - x - special.gammaln(a)
+        out[far] = -(log_front + np.log(_gamma_fraction(a, x))) / LN10
+    return out
+
+
+def _gamma_fraction(a: float, x: np.ndarray) -> np.ndarray:
+    """Continued fraction of Γ(a, x) x^-a e^x (Abramowitz and Stegun 6.5.31), for x above a + 1."""
+    b = x + 1 - a
+    c = np.full_like(x, 1e300)
+    d = 1 / b
+    h = d.copy()
+    for m in range(1, 10_000):
+        b = b + 2
+        numerator = -m * (m - a)
+        d = 1 / (numerator * d + b)
+        c = b + numerator / c
+        step = c * d
+        h *= step
+        if np.all(np.abs(step - 1) < 1e-15):
+            break
+    return h
+
+
 def _beta_fraction(a: np.ndarray, b: float, x: np.ndarray) -> np.ndarray:
     """Continued fraction of I_x(a, b); converges fast where x < (a + 1) / (a + b + 2)."""
     tiny = 1e-300

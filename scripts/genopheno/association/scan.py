@@ -9,7 +9,6 @@ algebra library itself runs single-threaded (``OPENBLAS_NUM_THREADS=1``).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -28,6 +27,7 @@ from genopheno.association.coding import Codings, Stretch
 from genopheno.association.design import LMM, Design
 from genopheno.association.dosages import Dosages
 from genopheno.association.estimates import TESTS, Estimates
+from genopheno.association.ordered import in_order
 from genopheno.association.projection import Projected
 from genopheno.association.tasks import Task, Tasks
 from genopheno.association.wgr import loco as predictions
@@ -150,7 +150,7 @@ def run(
         }
         pool = stack.enter_context(ThreadPoolExecutor(threads))
         done = 0
-        for piece in _in_order(pool, scanner.piece, pieces, threads + 1):
+        for piece in in_order(pool, scanner.piece, pieces, threads + 1):
             for name, rows in piece.traits.items():
                 files[name].write(*rows)
             done += piece.n_variants
@@ -174,21 +174,6 @@ def run(
         parts.write(out_dir, part, start, stop, facts)
     else:
         summary.scan_summary(out_dir, facts)
-
-
-def _in_order(pool: ThreadPoolExecutor, work, pieces, ahead: int):
-    """Results of `work` on each piece, in order, with at most `ahead` of them under way."""
-    waiting: deque = deque()
-    try:
-        for piece in pieces:
-            waiting.append(pool.submit(work, piece))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def _rsid_table(rsids: pd.DataFrame | pa.Table | None) -> pa.Table | None:

@@ -54,6 +54,7 @@ def _trait_facts(trait: TraitDesign, model: dict | None) -> dict:
         "type": trait.type,
         "unit": trait.info.get("unit", ""),
         "transform": trait.info.get("transform", "none"),
+        "stratum": trait.info.get("stratum"),
         "model": trait.model,
         "model_reason": trait.info.get("model_reason", ""),
         "covariates": trait.covariates,

@@ -18,9 +18,9 @@ from genopheno.association.logistic import Logistic
 from genopheno.association.mixed import Mixed, Relationship
 from genopheno.association.projection import Projected, Space
 from genopheno.association.subset import among
+from genopheno.association.wgr import loco as predictions
 from genopheno.association.wgr.loco import Loco
 from genopheno.genotypes import Genotypes
-from genopheno.problems import fail
 
 SEPARATED = "its covariates separate cases from controls: the null model is penalised (Firth)"
 CONTIGS_HELD = 3  # contigs whose models are kept: blocks of neighbours are tested side by side
@@ -179,28 +179,9 @@ class Tasks:
 
     def _predicted(self, trait: TraitDesign) -> bool:
         """Whether step 1 has predictions of the trait; if not, the trait gets the reason."""
-        known = self._loco.predictions.get(trait.name) if self._loco else None
-        reason = self._loco.reasons.get(trait.name) if self._loco else None
-        if known is None and reason is None:
-            raise fail(
-                "loco-missing",
-                "--loco",
-                f"trait {trait.name} is tested by whole-genome regression, "
-                "and there are no predictions of it",
-                "Run 'genopheno loco' on the same design first",
-            )
-        if known is None:
-            trait.reason = f"whole-genome regression, step 1: {reason}"
+        trait.reason = predictions.missing(self._loco, trait)
+        if trait.reason is not None:
             return False
-        used = ~np.isnan(known[None])
-        if not np.array_equal(used, trait.used):
-            raise fail(
-                "loco-other-people",
-                "--loco",
-                f"trait {trait.name}: {int(used.sum())} people have predictions, "
-                f"{trait.n} are tested, {int((used & trait.used).sum())} are both",
-                "Run 'genopheno loco' on the same design",
-            )
         (entry,) = (e for e in self._loco.info["traits"] if e["name"] == trait.name)
         said = [*self._loco.info["notices"], *entry["notices"]]
         _notice(trait, *(f"step 1: {text}" for text in said))

@@ -65,7 +65,8 @@ def _field(name: str, clinical: Clinical) -> Field:
         return replace(told, description=meaning, unit=trait["unit"])
     kind = "double" if clinical.frame[name].dtype.kind == "f" else "string"
     if name not in clinical.covariates:
-        return replace(told, type=kind, description="group by which the cohort is summarised")
+        use = "by which the cohort is summarised" if name in clinical.groups else "of strata"
+        return replace(told, type=kind, description=f"group {use}")
     covariate = clinical.covariates[name]
     meaning = f"covariate {name}, {covariate['kind']}"
     return replace(

@@ -68,3 +68,41 @@ sample                  | string  |      | sample, as in the genotypes
 prediction              | float64 | trait units, or log odds | the trait of the sample, predicted from the genotypes of all other contigs
 """,
 )
+
+INTERACTIONS = columns(
+    "open",
+    """
+chromosome                           | string  |      | contig name as in the reference | GWAS-SSF
+base_pair_location                   | int32   | bp   | 1-based position | GWAS-SSF
+effect_allele                        | string  |      | allele whose effect is given: the alternate allele | GWAS-SSF
+other_allele                         | string  |      | the reference allele | GWAS-SSF
+beta                                 | float64 | trait units, or log odds | effect of one more effect allele where the covariate is 0, or at its reference level | GWAS-SSF
+standard_error                       | float64 | as beta | standard error of beta | GWAS-SSF
+effect_allele_frequency              | float64 |      | frequency of the effect allele among the people tested | GWAS-SSF
+neg_log10_p_value                    | float64 |      | -log10 p of beta | GWAS-SSF
+robust_standard_error                | float64 | as beta | standard error of beta that does without equal spread; null for a binary trait | HC3, MacKinnon and White 1985
+robust_neg_log10_p_value             | float64 |      | -log10 p of beta by it | HC3, MacKinnon and White 1985
+variant_id                           | string  |      | contig:position:reference:alternate
+rsid                                 | string  |      | dbSNP identifier | GWAS-SSF
+n                                    | int32   | people | people with genotype, phenotype and covariates | GWAS-SSF
+n_cases                              | int32   | people | cases among the n people; null for a quantitative trait
+n_controls                           | int32   | people | controls among the n people; null for a quantitative trait
+neg_log10_p_value_interaction        | float64 |      | -log10 p of all products of variant and covariate
+neg_log10_p_value_joint              | float64 |      | -log10 p of the variant and all its products (2 degrees of freedom where there is one product) | Kraft 2007
+robust_neg_log10_p_value_interaction | float64 |      | the same of all products, without equal spread; null for a binary trait | HC3, MacKinnon and White 1985
+robust_neg_log10_p_value_joint       | float64 |      | the same of the variant and all its products; null for a binary trait | HC3, MacKinnon and White 1985
+test                                 | string  |      | linear (t and F), wald (logistic regression), or firth (penalised likelihood ratios) | | linear, wald, firth
+converged                            | bool    |      | the fit converged; null statistics where it did not
+""",
+)
+
+INTERACTIONS_FAMILIES = columns(
+    "open",
+    """
+beta:{term}                     | float64 | trait units, or log odds, per unit of the covariate | product of the variant with {term}
+standard_error:{term}           | float64 | as beta | standard error of the product with {term}
+neg_log10_p_value:{term}        | float64 |  | -log10 p of the product with {term}
+robust_standard_error:{term}    | float64 | as beta | standard error of the product with {term} that does without equal spread; null for a binary trait | HC3, MacKinnon and White 1985
+robust_neg_log10_p_value:{term} | float64 |  | -log10 p of the product with {term} by it; null for a binary trait | HC3, MacKinnon and White 1985
+""",
+)

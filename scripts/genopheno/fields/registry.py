@@ -8,6 +8,8 @@ from genopheno.fields.association import (
     ASSOCIATION_LEFT_OUT,
     DESIGN,
     DESIGN_FAMILIES,
+    INTERACTIONS,
+    INTERACTIONS_FAMILIES,
     LOCO,
 )
 from genopheno.fields.cohort import (
@@ -61,6 +63,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "design": DESIGN,
     "association": ASSOCIATION,
     "association_left_out": ASSOCIATION_LEFT_OUT,
+    "interactions": INTERACTIONS,
     "loco": LOCO,
     "scores": SCORES,
     "score_variants": SCORE_VARIANTS,
@@ -98,6 +101,7 @@ DESCRIPTIONS: dict[str, str] = {
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
     "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
+    "interactions": "A row per variant that was tested, for one trait and one covariate",
     "scores": "A row per polygenic score and sample",
     "score_variants": "A row per usable line of a scoring file: where it is in the cohort",
     "harmonised": "A row per variant of one study, on the alleles of a reference",
@@ -118,6 +122,7 @@ DESCRIPTIONS: dict[str, str] = {
 FAMILIES: dict[str, tuple[Field, ...]] = {
     "sites": SITES_FAMILIES,
     "design": DESIGN_FAMILIES,
+    "interactions": INTERACTIONS_FAMILIES,
     "matrix_sites": MATRIX_SITES_FAMILIES,
     "matrix_genotypes": MATRIX_GENOTYPES_FAMILIES,
     "matrix_samples": MATRIX_SAMPLES_FAMILIES,

@@ -54,6 +54,8 @@ def traits(results: Results) -> list[dict[str, Any]]:
     files = sorted(
         p.stem for p in results.path("association").glob("*.parquet") if p.stem != "design"
     )
+    if scan:  # a table that the last scan did not make is of another configuration
+        files = [n for n in files if n in scan]
     names = [n for n in declared if n in files] + [n for n in files if n not in declared]
     return [{**declared.get(n, {}), **scan.get(n, {}), "name": n} for n in names]
 

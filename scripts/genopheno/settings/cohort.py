@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from genopheno.settings.base import Fraction, Positive, Section
 
@@ -61,6 +61,22 @@ class Structure(Section):
     components, min_shared_variants. null: none."""
 
 
+def _values(value: Any) -> Any:
+    """One value or several, as texts; YAML reads a bare yes as a truth value."""
+    listed = value if isinstance(value, list) else [value]
+    if any(isinstance(v, bool) for v in listed):
+        raise ValueError("a truth value: put yes, no, true and false in quotes")
+    return [
+        v if isinstance(v, str) else f"{v:.15g}" if isinstance(v, float) else str(v) for v in listed
+    ]
+
+
+# It becomes a part of file names, after the trait's name and a dot.
+StratumName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$")]
+Values = Annotated[list[str], BeforeValidator(_values), Field(min_length=1)]
+Conditions = Annotated[dict[str, Values], Field(min_length=1)]
+
+
 class WholeGenomeRegression(Section):
     block_size: Positive = 1000
     """Variants per block of level 0."""
@@ -104,6 +120,24 @@ class Association(Section):
     exact_firth_below: Fraction = 1e-4
     """Binary and time-to-event traits: approximate Firth with p below this is refitted by exact
     Firth."""
+    strata: dict[StratumName, Conditions] = {}
+    """Parts of the cohort in which every trait is tested once more, as {trait}.{stratum}: a name,
+    and the column and value, or list of values, that its people have. Columns: sex, ancestry
+    (the group from structure.ancestry), or one of the participant table. Such as
+    {female: {sex: female}, EUR: {ancestry: EUR}}."""
+    condition_on: list[Annotated[str, Field(min_length=1)]] = []
+    """Variants, as contig:position:reference:alternate or rsID, whose dosages become covariates
+    of every trait: conditional analysis."""
+    interactions: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]] = []
+    """Covariates whose product with every variant is tested, trait by trait, beside the scan."""
+
+    @model_validator(mode="after")
+    def _of_the_engine(self) -> Association:
+        if self.interactions and self.engine == "hail":
+            raise ValueError("engine hail has no interaction tests: set engine to numpy")
+        if self.condition_on and self.engine == "hail":
+            raise ValueError("engine hail has no conditional analysis: set engine to numpy")
+        return self
 
 
 class Scores(Section):

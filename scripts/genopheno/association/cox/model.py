@@ -29,6 +29,7 @@ import numpy as np
 from scipy import sparse
 
 from genopheno.association import pvalues, small
+from genopheno.association.block import Block
 from genopheno.association.cox import firth
 from genopheno.association.cox.risksets import RiskSets, reciprocal
 from genopheno.association.estimates import (
@@ -38,7 +39,7 @@ from genopheno.association.estimates import (
     TESTS,
     Estimates,
 )
-from genopheno.association.projection import COLLINEAR, Block, Projected, Space
+from genopheno.association.projection import COLLINEAR, Projected, Space
 
 SMALLEST = 1e-100  # sum of e^η over a risk set, of the largest; its square is divided by
 BATCH_NUMBERS = 150_000  # genotypes per batch of Firth fits: what stays in the cache
