@@ -44,7 +44,7 @@ def structure(
     tables = (samples, phenotypes, traits)
     if keep_cases_of and None in tables:
         raise typer.BadParameter("--keep-cases-of asks for --samples, --phenotypes and --traits")
-    limit_threads(threads)
+    limit_threads(1)  # work is shared out among its own threads
     from genopheno.structure.cases import cases
     from genopheno.structure.run import Panel, Pruning
     from genopheno.structure.run import run as stage
@@ -63,6 +63,7 @@ def structure(
         if panel
         else None,
         build=build,
+        threads=threads,
     )
 
 

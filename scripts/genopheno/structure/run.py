@@ -61,6 +61,7 @@ def run(
     max_isolation: float = 6,
     panel: Panel | None = None,
     build: str = UNNAMED,
+    threads: int = 1,
 ) -> dict[str, Any]:
     """Write what there is to know into `out_dir`.
 
@@ -84,6 +85,7 @@ def run(
     max_isolation : above this, a sample is flagged; see `outliers`.
     panel : of ancestry groups; None: there are none.
     build : name of the genome build, kept with the loadings.
+    threads : they change no answer.
 
     Returns
     -------
@@ -104,7 +106,7 @@ def run(
             "Lower structure.min_allele_frequency, or look at why the variants are lost",
         )
     notes: list[str] = []
-    pairs, undefined = related_pairs(genotypes, keep)
+    pairs, undefined = related_pairs(genotypes, keep, threads=threads)
     n_independent = independent(genotypes, keep)
     reliable = n_independent >= min_independent_variants
     dropped: list[tuple[str, str, float]] = []
@@ -141,9 +143,10 @@ def run(
             r2=pruning.r2,
             window_kb=pruning.window_kb,
             window_variants=pruning.window_variants,
+            threads=threads,
         )
     left_out["correlated with another (components only)"] = int(keep.sum() - spaced.sum())
-    result = principal_components(genotypes, spaced, np.flatnonzero(free), components)
+    result = principal_components(genotypes, spaced, np.flatnonzero(free), components, threads)
     left_out["does not vary among the unrelated (components only)"] = result.n_constant
     computed = len(result.eigenvalues)
     if computed < components:
@@ -171,6 +174,7 @@ def run(
             min_shared_variants=panel.min_shared_variants,
             ld_r2=pruning.r2,
             ld_window_kb=pruning.window_kb,
+            threads=threads,
         )
         groups = replace(groups, facts=groups.facts | lost)
     alone = isolation(result.scores)
