@@ -60,29 +60,27 @@ def pair_counts(
     """
     from genopheno.structure.kernels import count_pairs, pack_people
 
-    n, packed, rows = (
-        genotypes.n_samples,
-        genotypes.packed(0, genotypes.n_variants),
-        keep.nonzero()[0],
-    )
+    n, packed = genotypes.n_samples, genotypes.packed(0, genotypes.n_variants)
+    rows, same = np.flatnonzero(keep), a == b
     (a_first, a_last, _), (b_first, b_last, _) = a.indices(n), b.indices(n)
     out = np.zeros((5, a_last - a_first, b_last - b_first), dtype=np.int32)
-
+    people = [(i, min(i + STRIP, out.shape[1])) for i in range(0, out.shape[1], STRIP)]
     with ThreadPoolExecutor(threads) as workers:
 
-        def people(part: np.ndarray, first: int, last: int) -> np.ndarray:
+        def bits_of(part: np.ndarray, first: int, last: int) -> np.ndarray:
             groups = -(-len(part) // 64)
             bits = np.empty((last - first, 3, groups), np.uint64)
             strips = [(g, min(g + 16, groups)) for g in range(0, groups, 16)]
             list(workers.map(lambda s: pack_people(packed, part, n, first, *s, bits), strips))
             return bits
 
-        strips = [(i, min(i + STRIP, len(out[0]))) for i in range(0, len(out[0]), STRIP)]
+        def add(mine: np.ndarray, theirs: np.ndarray) -> None:
+            list(workers.map(lambda s: count_pairs(mine, theirs, *s, same, out), people))
+
         for start in range(0, len(rows), VARIANTS):
             part = rows[start : start + VARIANTS]
-            mine = people(part, a_first, a_last)
-            theirs = mine if a == b else people(part, b_first, b_last)
-            list(workers.map(lambda s: count_pairs(mine, theirs, *s, a == b, out), strips))
+            mine = bits_of(part, a_first, a_last)
+            add(mine, mine if same else bits_of(part, b_first, b_last))
     ibs0, het_het, het_hom, hom_het, hom_hom = out
     het_1, het_2 = het_het + het_hom, het_het + hom_het
     return Counts(het_1 + hom_het + hom_hom, het_het, het_1, het_2, ibs0)
