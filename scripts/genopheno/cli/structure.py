@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genopheno.cli.app import STAGES, InFile, Threads, app, limit_threads
+from genopheno.cli.app import STAGES, Engine, InFile, Memory, Threads, app, limit_threads
 
 Fileset = Annotated[Path, typer.Option(help="Prefix of .bed, .bim and .fam.")]
 Build = Annotated[str, typer.Option(help="Name of the genome build.")]
@@ -36,7 +36,10 @@ def structure(
     min_probability: Annotated[float, typer.Option()] = 0.9,
     panel_components: Annotated[int, typer.Option()] = 4,
     min_shared_variants: Annotated[int, typer.Option()] = 1000,
+    engine: Annotated[Engine, typer.Option()] = Engine.numpy,
+    cohort: Annotated[Path | None, typer.Option(help="Hail matrix, for --engine hail.")] = None,
     threads: Threads = 1,
+    memory: Memory = 4000,
 ) -> None:
     """Kinship (KING), the unrelated set, principal components, and ancestry groups."""
     if (panel is None) != (labels is None):
@@ -45,13 +48,15 @@ def structure(
     if keep_cases_of and None in tables:
         raise typer.BadParameter("--keep-cases-of asks for --samples, --phenotypes and --traits")
     limit_threads(1)  # work is shared out among its own threads
+    from genopheno.engines import structure as stage
     from genopheno.structure.cases import cases
     from genopheno.structure.run import Panel, Pruning
-    from genopheno.structure.run import run as stage
 
     stage(
         genotypes,
         out_dir,
+        engine=engine.value,
+        cohort=cohort,
         components=components,
         min_allele_frequency=min_allele_frequency,
         max_kinship=max_kinship,
@@ -64,6 +69,7 @@ def structure(
         else None,
         build=build,
         threads=threads,
+        memory_mb=memory,
     )
 
 

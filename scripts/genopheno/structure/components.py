@@ -91,7 +91,7 @@ def components(
     values, vectors = values[order], vectors[:, order]
     real = values > 1e-6 * max(values[0], 1e-300)  # the rest is rounding
     values, vectors = values[real], vectors[:, real]
-    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))])
+    vectors = vectors * signs(vectors)
 
     scores = np.empty((len(matrix), len(values)))
     scores[reference] = vectors
@@ -107,6 +107,11 @@ def components(
         1 - np.diag(square).mean() / values,
         constant,
     )
+
+
+def signs(scores: np.ndarray) -> np.ndarray:
+    """(k,) 1 or -1 for each column, so that its largest score in size gets positive."""
+    return np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])])
 
 
 def _largest(square: np.ndarray, number: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,8 +140,8 @@ def variant_loadings(
 ) -> np.ndarray:
     """(rows, k) float64 loadings; `weights` (reference, k) are scores over eigenvalues."""
     out = np.empty((len(rows), weights.shape[1]))
-    weights = (weights / max(len(rows), 1)).astype(np.float32)
+    weights = weights / max(len(rows), 1)
     with ThreadPoolExecutor(threads) as workers:
         for part, z in standardised(genotypes, rows, frequency, reference, workers):
-            out[part] = z @ weights
+            out[part] = z @ weights.astype(z.dtype)
     return out

@@ -19,6 +19,7 @@ from genopheno.structure.variants import block_size, counts
 
 STRIP = 256  # people whose rows of the matrix a worker multiplies at a time
 DECODE = 256  # variants that a worker decodes at a time
+DOUBLE_UP_TO = 2**25  # genotypes; with more, rounding to single precision averages out
 
 
 def standardised(
@@ -37,18 +38,20 @@ def standardised(
 
     Yields
     ------
-    part : which of `rows`. z : (part, people) float32; missing genotypes are 0.
+    part : which of `rows`. z : (part, people), float64 up to `DOUBLE_UP_TO` genotypes, else
+        float32; missing genotypes are 0.
     """
     from genopheno.structure.kernels import decode
 
     packed, size = genotypes.packed(0, genotypes.n_variants), block_size(len(people))
+    kind = np.float64 if len(rows) * len(people) <= DOUBLE_UP_TO else np.float32
     for first in range(0, len(rows), size):
         part = slice(first, min(first + size, len(rows)))
         p, n = frequency[part], part.stop - first
         dosages = np.array([2, 0, 1, 0]) - 2 * p[:, None]
         dosages[:, 1] = 0
-        values = (dosages / np.sqrt(2 * p * (1 - p))[:, None]).astype(np.float32)
-        z = np.empty((n, len(people)), np.float32)
+        values = (dosages / np.sqrt(2 * p * (1 - p))[:, None]).astype(kind)
+        z = np.empty((n, len(people)), kind)
         strips = [(a, min(a + DECODE, n)) for a in range(0, n, DECODE)]
         todo = [workers.submit(decode, packed, rows[part], people, values, *s, z) for s in strips]
         for task in todo:

@@ -110,7 +110,7 @@ def count_pairs(a, b, begin, end, above, out):
 def decode(bed, rows, people, values, begin, end, out):
     """Write the value of each genotype for variants `begin` to `end` of `rows`.
 
-    people: indices, ascending. values (rows, 4) by code, out (rows, people): float32 both.
+    people: indices, ascending. values (rows, 4) by code; out (rows, people), of the same kind.
     """
     for r in range(begin, end):
         row = bed[rows[r]]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from genopheno.genotypes import Genotypes
+from genopheno.structure.variants import block_size
 
 MIN_KINSHIP = 0.0442  # third degree
 CLASSES = ((0.354, "duplicate"), (0.177, "first-degree"), (0.0884, "second-degree"))
@@ -114,7 +115,7 @@ def related_pairs(
     pairs : table `kinship`, ordered by the samples' order in the genotypes.
     undefined : pairs without a kinship because one of the two is never heterozygous.
     """
-    n, names = genotypes.n_samples, np.array(genotypes.samples, dtype=object)
+    n = genotypes.n_samples
     parts, undefined = [], 0
     for first in range(0, n, tile):
         for second in range(first, n, tile):
@@ -137,11 +138,37 @@ def related_pairs(
                     }
                 )
             )
-    pairs = pd.concat(parts).sort_values(["i", "j"], ignore_index=True)
+    return pair_table(genotypes, pd.concat(parts)), undefined
+
+
+def pair_table(genotypes: Genotypes, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Table `kinship` of pairs with i and j, indices of samples, for sample_1 and sample_2."""
+    names = np.array(genotypes.samples, dtype=object)
+    pairs = pairs.sort_values(["i", "j"], ignore_index=True)
     pairs.insert(0, "sample_1", names[pairs.pop("i").to_numpy()])
     pairs.insert(1, "sample_2", names[pairs.pop("j").to_numpy()])
     # Cut at 'above', so that a value at a threshold is of the class below, as `relationship`.
-    named = np.array([name for _, name in CLASSES] + ["third-degree", "unrelated"], dtype=object)
-    limits = [-above for above, _ in CLASSES] + [-MIN_KINSHIP]
+    named = np.array([*(name for _, name in CLASSES), "third-degree", "unrelated"], dtype=object)
+    limits = [*(-above for above, _ in CLASSES), -MIN_KINSHIP]
     pairs["relationship"] = named[np.searchsorted(limits, -pairs["kinship"], side="right")]
-    return pairs, undefined
+    return pairs
+
+
+def shared_counts(
+    genotypes: Genotypes, keep: np.ndarray, i: np.ndarray, j: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """For listed pairs of samples: variants where both have a genotype, and those with IBS 0.
+
+    Parameters
+    ----------
+    keep : (n_variants,) bool, the variants to use. i, j : (pairs,) indices of samples.
+    """
+    both, ibs0 = np.zeros(len(i), np.int64), np.zeros(len(i), np.int64)
+    rows, size = np.flatnonzero(keep), block_size(max(len(i), genotypes.n_samples))
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        dosages = genotypes.decode_rows(part, (2, -1, 1, 0), np.int8)
+        one, two = dosages[:, i], dosages[:, j]
+        both += ((one >= 0) & (two >= 0)).sum(axis=0)
+        ibs0 += (one + two == 2).sum(axis=0) - ((one == 1) & (two == 1)).sum(axis=0)
+    return both, ibs0
