@@ -334,3 +334,14 @@ def test_structure_by_hail_is_that_by_numpy(hl, data, tmp_path, monkeypatch):
         if name != "relatives_dropped":
             np.testing.assert_allclose(one, two, rtol=1e-6)
     assert ours == hails
+
+    with (
+        pytest.raises(StageError, match="structure-sample-unknown"),
+        relatedness.opened(tmp_path / "cohort.mt", ["nobody"], tmp_path / "no"),
+    ):
+        pass
+    with (
+        relatedness.opened(tmp_path / "cohort.mt", samples, tmp_path / "one") as found,
+        pytest.raises(StageError, match="structure-variants-unknown"),
+    ):
+        found.king(variants.assign(effect_allele="*"), 0.0442)

@@ -131,14 +131,24 @@ class Relatedness:
         eigenvalues, scores, weights = hl.hwe_normalized_pca(
             free.GT, k=number, compute_loadings=True
         )
-        rows = free.annotate_rows(af=hl.agg.mean(free.GT.n_alt_alleles()) / 2).rows()
-        weights = weights.annotate(af=rows[weights.key].af)
+        alleles = free.GT.n_alt_alleles()
+        rows = free.annotate_rows(
+            af=hl.agg.mean(alleles) / 2,
+            called=hl.agg.count_where(hl.is_defined(free.GT)),
+            one=hl.agg.count_where(alleles == 1),
+            two=hl.agg.count_where(alleles == 2),
+        ).rows()
+        weights = weights.annotate(**rows[weights.key].select("af", "called", "one", "two"))
         weights = weights.checkpoint(exchange.uri(self._tmp / "loadings.ht"))
-        m = weights.count()
-        mine = free.annotate_rows(af=weights[free.row_key].af)
-        mine = mine.filter_rows(hl.is_defined(mine.af))
-        spread = (mine.GT.n_alt_alleles() - 2 * mine.af) ** 2 / (2 * mine.af * (1 - mine.af))
-        total = mine.aggregate_entries(hl.agg.sum(spread)) / m
+        flat = weights.annotate(**exchange.variant_columns(weights)).key_by()
+        loadings = self._frame(
+            _spread(flat, "variant_id", "loadings", len(eigenvalues), "af", "called", "one", "two")
+        )
+        p, called, one, two = (loadings.pop(name) for name in ("af", "called", "one", "two"))
+        loadings["frequency"] = p
+        zero = called - one - two
+        squares = zero * (2 * p) ** 2 + one * (1 - 2 * p) ** 2 + two * (2 - 2 * p) ** 2
+        total = (squares / (2 * p * (1 - p))).mean()
 
         out = np.full((len(self._samples), len(eigenvalues)), np.nan)
         others = np.setdiff1d(np.arange(len(self._samples)), reference)
@@ -151,9 +161,6 @@ class Relatedness:
             frame = self._frame(_spread(table.key_by(), "s", "scores", len(eigenvalues)))
             at = [place[name] for name in frame.pop("s")]
             out[at] = frame.to_numpy()
-        flat = weights.annotate(**exchange.variant_columns(weights)).key_by()
-        loadings = self._frame(_spread(flat, "variant_id", "loadings", len(eigenvalues), "af"))
-        loadings = loadings.rename(columns={"af": "frequency"})
         return Decomposition(np.array(eigenvalues), float(total), out, loadings)
 
     def _only(self, variants: pd.DataFrame, name: str) -> hl.MatrixTable:
