@@ -4,8 +4,8 @@ A window slides over the variants of a contig, one variant at a step. In each wi
 whose squared correlation of dosages is above the threshold are gone through in order, and of
 each pair the variant with the higher major allele frequency leaves (at equal frequencies the
 later), until no such pair is left. This is the order of PLINK 1.9 and of plink2 before
-``--indep-order 2``. Correlations are over the people who have both genotypes. All sums are
-whole numbers below 2²⁴ in single precision, hence exact, and so are the comparisons.
+``--indep-order 2``. Correlations are over the people who have both genotypes. Their sums are
+whole numbers, counted as bits (see `kernels`).
 """
 
 from __future__ import annotations
