@@ -7,6 +7,9 @@ PYTHON ?= python3
 # Tools that were put beside the checkout by conda come first, where there are any.
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/.conda/bin:$(PATH)
 
+# Two at a time, file by file and in order; a test may use two cores itself.
+WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
+
 .PHONY: help demo test fast lint format bench tools docs clean
 .DEFAULT_GOAL := help
 
@@ -17,7 +20,7 @@ demo: $(VENV)/.ready .tools ## simulate a cohort and run everything on it
 	genopheno demo
 
 test: $(VENV)/.dev .tools-test lint ## format, lint, and all tests
-	python -m pytest tests/unit tests/faults tests/workflow tests/realdata
+	python -m pytest $(WORKERS) tests/unit tests/faults tests/workflow tests/realdata
 
 fast: $(VENV)/.dev .tools ## the tests that take seconds
 	python -m pytest tests/unit tests/faults -m "not slow"

@@ -60,6 +60,11 @@ rule loco:
         " --out {output.loco} --threads {threads} > {log} 2>&1"
 
 
+# Jobs that share the scan. Hail scans all variants in one.
+scattergather:
+    scan=1 if SETTINGS.association.engine == "hail" else SETTINGS.association.jobs,
+
+
 rule associate:
     input:
         genotypes=multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
@@ -70,13 +75,13 @@ rule associate:
         loco="results/association/predictions/loco.parquet",
         predicted="results/association/predictions/loco.json",
     output:
-        report="results/association/scan.json",
-        tables=expand("results/association/{trait}.parquet", trait=TRAITS),
-        downloads=expand("results/association/{trait}.tsv.gz", trait=TRAITS),
+        temp(directory("results/association/parts/{scatteritem}")),
     log:
-        "results/logs/associate.log",
+        "results/logs/associate/{scatteritem}.log",
     benchmark:
-        "results/benchmarks/associate.tsv"
+        "results/benchmarks/associate/{scatteritem}.tsv"
+    wildcard_constraints:
+        scatteritem="[0-9]+-of-[0-9]+",
     conda:
         "../envs/java.yaml"
     threads: 8
@@ -92,8 +97,30 @@ rule associate:
     shell:
         "genopheno associate --engine {params.engine} --genotypes results/cohort/genotypes"
         " --cohort {input.matrix} --variants {input.variants} --design {input.design}"
-        " --loco {input.loco} --min-allele-count {params.min_allele_count}"
-        " --correction {params.correction}"
+        " --loco {input.loco} --part {wildcards.scatteritem}"
+        " --min-allele-count {params.min_allele_count} --correction {params.correction}"
         " --firth-below {params.firth_below} --exact-firth-below {params.exact_firth_below}"
-        " --out-dir results/association --threads {threads} --memory {resources.mem_mb}"
+        " --out-dir {output} --threads {threads} --memory {resources.mem_mb} > {log} 2>&1"
+
+
+rule gather_scan:
+    input:
+        gather.scan("results/association/parts/{scatteritem}"),
+    output:
+        report="results/association/scan.json",
+        tables=expand("results/association/{trait}.parquet", trait=TRAITS),
+        downloads=expand("results/association/{trait}.tsv.gz", trait=TRAITS),
+        left_out=expand("results/association/left_out/{trait}.parquet", trait=TRAITS),
+    log:
+        "results/logs/gather_scan.log",
+    benchmark:
+        "results/benchmarks/gather_scan.tsv"
+    conda:
+        "../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    shell:
+        "genopheno gather-scan {input} --out-dir results/association --threads {threads}"
         " > {log} 2>&1"

@@ -16,6 +16,13 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("GENOPHENO_DATA", ROOT.parent / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers share the tests by file; all tests of the demo's run go to one of them."""
+    for item in items:
+        group = "demo" if "demo" in item.fixturenames else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def data() -> Callable[[str], Path]:
     """``data("ceu_chr20")`` is the folder of that data set; the test is skipped without it."""

@@ -1,23 +1,21 @@
-"""Structure and association by either engine: the edge between rooms that never meet."""
+"""Association by either engine on one design: the edge between two rooms that never meet."""
 
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from genopheno import fields
-from genopheno.files import read_json
+from genopheno.files import read_json, writing
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from genopheno.cohort.relatedness import Relatedness
-    from genopheno.structure.components import Components
+    from genopheno.association.design import Design
+    from genopheno.association.parts import Part
 
 
 def make_design(
@@ -53,7 +51,7 @@ def make_design(
         fields.read(components) if components else None,
         n_components=n_components,
         relatives=relatives,
-        choose=Chooser(model, Genotypes.open(genotypes)),
+        choose=Chooser(model, Genotypes.open(genotypes), engine),
     )
     design.write(out)
 
@@ -97,6 +95,7 @@ def associate(
     out_dir: Path,
     cohort: Path | None,
     variants: Path | None,
+    part: str | None,
     min_allele_count: int,
     firth_below: float,
     exact_firth_below: float,
@@ -104,45 +103,82 @@ def associate(
     threads: int,
     memory_mb: int,
 ) -> None:
-    """Test every variant against every trait of the design.
+    """Test every variant, or those of one part, against every trait of the design.
 
     Both engines read the numbers of the same ``design.parquet`` and leave the same files:
-    ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
+    ``{trait}.parquet``, ``{trait}.tsv.gz``, ``left_out/{trait}.parquet`` and ``scan.json``. A
+    part has ``part.json`` in the place of that, and its folder appears when it is whole.
     """
     from genopheno.association import design as designs
+    from genopheno.association import parts
 
+    wanted = None
+    if part is not None:
+        wanted = parts.parse(part)
+        inputs = {"design": design, "loco": loco, "variants": variants}
+        wanted = replace(wanted, origin=parts.digests(genotypes, **inputs))
     made = designs.read(design)
-    if engine == "numpy":
+    options = {
+        "min_allele_count": min_allele_count,
+        "firth_below": firth_below,
+        "threads": threads,
+        "part": wanted,
+    }
+    with writing(out_dir) if wanted else nullcontext(out_dir) as folder:
+        if engine == "hail":
+            if correction == "spa":
+                raise fail(
+                    "correction-not-of-engine",
+                    "association.correction",
+                    "spa, and engine hail has Firth only",
+                    "Set association.engine to numpy, or association.correction to firth",
+                )
+            _through_hail(genotypes, made, design, cohort, folder, memory_mb, **options)
+            return
         from genopheno.association import scan
 
         scan.run(
             genotypes,
             made,
             loco=loco,
-            min_allele_count=min_allele_count,
-            firth_below=firth_below,
             exact_firth_below=exact_firth_below,
             correction=correction,
-            threads=threads,
-            out_dir=out_dir,
+            out_dir=folder,
             rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
+            **options,
         )
-        return
 
-    if correction == "spa":
+
+def _through_hail(
+    prefix: Path,
+    made: Design,
+    design: Path,
+    cohort: Path | None,
+    out_dir: Path,
+    memory_mb: int,
+    *,
+    min_allele_count: int,
+    firth_below: float,
+    threads: int,
+    part: Part | None,
+) -> None:
+    if part and part.of > 1:
         raise fail(
-            "correction-not-of-engine",
-            "association.correction",
-            "spa, and engine hail has Firth only",
-            "Set association.engine to numpy, or association.correction to firth",
+            "part-not-of-engine",
+            "--part",
+            f"{part.number}/{part.of}, and engine hail scans all variants in one job",
+            "Give 1/1, or no part; Spark shares out the work itself",
         )
     if cohort is None:
         raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
-    from genopheno.association import results
+    import pyarrow as pa
+
+    from genopheno.association import left_out, parts, results, summary
     from genopheno.cohort import regression
 
-    n_variants = Genotypes.open(genotypes).n_variants
-    left_out: dict[str, dict[str, int]] = {}
+    genotypes = Genotypes.open(prefix)
+    traits = {trait.name: trait for trait in made.aligned(genotypes.samples).traits}
+    out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".hail-") as scratch:
         found = regression.run(
             cohort,
@@ -154,102 +190,20 @@ def associate(
             memory_mb=memory_mb,
         )
         for trait, frame in found:
-            results.write_results(out_dir, trait, frame)
-            left_out[trait] = {"min allele count": n_variants - len(frame)}
-    results.scan_summary(
-        out_dir,
+            rest = left_out.beside_results(
+                genotypes,
+                traits[trait].used,
+                pa.Table.from_pandas(frame[["variant_id", "converged"]], preserve_index=False),
+                min_allele_count,
+            )
+            results.write_results(out_dir, trait, frame, rest)
+    facts = summary.scan_facts(
         made,
         engine="hail",
-        n_variants=n_variants,
-        left_out=left_out,
+        n_variants=genotypes.n_variants,
         parameters={"min_allele_count": min_allele_count, "firth_below": firth_below},
     )
-
-
-class HailStructure:
-    """Engine of the stage `structure`: Hail's kinship and components, in the stage's own form.
-
-    n_variants and ibs0 of the related pairs, which Hail does not give, are counted from the
-    fileset.
-    """
-
-    name = "hail"
-
-    def __init__(self, hail: Relatedness):
-        self.hail = hail
-
-    def pairs(self, genotypes: Genotypes, keep: np.ndarray) -> tuple[pd.DataFrame, int]:
-        from genopheno.structure.kinship import MIN_KINSHIP, pair_table, shared_counts
-
-        pairs, undefined = self.hail.king(genotypes.variants[keep], MIN_KINSHIP)
-        both, ibs0 = shared_counts(genotypes, keep, pairs["i"].to_numpy(), pairs["j"].to_numpy())
-        pairs.insert(2, "n_variants", both)
-        pairs.insert(3, "ibs0", ibs0 / both)
-        return pair_table(genotypes, pairs), undefined
-
-    def components(
-        self, genotypes: Genotypes, keep: np.ndarray, reference: np.ndarray, number: int
-    ) -> Components:
-        from genopheno.structure.components import Components, components, signs
-
-        number = min(number, len(reference) - 1, int(keep.sum()))
-        if number < 1:
-            return components(genotypes, keep, reference, 0)  # nothing to compute
-        variants = genotypes.variants[keep]
-        found = self.hail.components(variants, reference, number)
-        names = variants[["contig", "position", "other_allele", "effect_allele"]].astype(str)
-        places = dict(zip(names.agg(":".join, axis=1), np.flatnonzero(keep), strict=True))
-        table = found.loadings.assign(row=found.loadings["variant_id"].map(places))
-        table = table.sort_values("row")
-        # Hail's scores have the eigenvalue as their squared norm, ours have norm 1.
-        size = np.sqrt(found.eigenvalues)
-        scores = found.scores / size
-        turn = signs(scores[reference])
-        loadings = table.filter(regex=r"^l\d+$").to_numpy() / (size * np.sqrt(len(table)))
-        return Components(
-            scores * turn,
-            found.eigenvalues,
-            found.eigenvalues / found.total,
-            table["row"].to_numpy(),
-            table["frequency"].to_numpy(),
-            loadings * turn,
-            1 - found.total / len(reference) / found.eigenvalues,
-            int(keep.sum()) - len(table),
-        )
-
-
-def structure(
-    genotypes: Path,
-    out_dir: Path,
-    *,
-    engine: Literal["numpy", "hail"],
-    cohort: Path | None,
-    threads: int,
-    memory_mb: int,
-    **options: Any,
-) -> None:
-    """Kinship, unrelated people, components and ancestry groups.
-
-    Parameters
-    ----------
-    cohort : Hail matrix that `join` wrote with the fileset `genotypes`, for engine hail.
-    options : of `genopheno.structure.run.run`.
-    """
-    from genopheno.structure.run import run
-
-    if engine == "numpy":
-        run(genotypes, out_dir, threads=threads, **options)
-        return
-    if cohort is None:
-        raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
-    from genopheno.cohort.relatedness import opened
-
-    out_dir.mkdir(parents=True, exist_ok=True)
-    samples = Genotypes.open(genotypes).samples
-    with (
-        tempfile.TemporaryDirectory(dir=out_dir, prefix=".hail-") as scratch,
-        opened(
-            cohort, samples, Path(scratch) / "tmp", threads=threads, memory_mb=memory_mb
-        ) as hail,
-    ):
-        run(genotypes, out_dir, threads=threads, engine=HailStructure(hail), **options)
+    if part:
+        parts.write(out_dir, part, 0, genotypes.n_variants, facts)
+    else:
+        summary.scan_summary(out_dir, facts)

@@ -122,6 +122,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
     from genopheno.clinical import check as clinical
     from genopheno.console import reading, stderr
     from genopheno.samples.check import check as check_identity
+    from genopheno.scores.check import check as check_scores
     from genopheno.submission import receive, sheet
     from genopheno.submission.controls import only_controls
     from genopheno.truth.check import check_truth_sets
@@ -170,6 +171,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
         *received.problems,
         *problems,
         *check_identity(values.pedigree, values.identity.earlier),
+        *check_scores(values.scores.files, values.reference.build),
     ]
     if not found:
         receive.remember(received)

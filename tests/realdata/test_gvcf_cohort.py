@@ -14,11 +14,11 @@ import pytest
 from genopheno import fields
 from genopheno.cohort import combine, dense, exchange, parts, relatedness, store
 from genopheno.cohort.session import hail_session
-from genopheno.engines import structure
 from genopheno.files import read_json
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
 from genopheno.structure.run import Pruning
+from genopheno.structure_engines import structure
 from genopheno.tools import run
 from genopheno.variants.gvcf import normalise
 

@@ -13,7 +13,6 @@ import pytest
 
 from genopheno import fields
 from genopheno.compiled import compiled
-from genopheno.engines import structure
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
 from genopheno.structure import grm
@@ -22,6 +21,7 @@ from genopheno.structure.kinship import pair_counts, related_pairs, relationship
 from genopheno.structure.run import run
 from genopheno.structure.unrelated import unrelated
 from genopheno.structure.variants import autosomal, choose, independent
+from genopheno.structure_engines import structure
 
 
 def variants(n: int, contig: str | list[str] = "1", apart: int = 60_000) -> pd.DataFrame:

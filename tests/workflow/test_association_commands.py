@@ -1,4 +1,4 @@
-"""design, loco and associate, one after the other, as the rules run them."""
+"""design, loco, associate and gather-scan, one after the other, as the rules run them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genopheno import fields
+from genopheno import engines, fields
+from genopheno.files import read_json
 from genopheno.genotypes import write_bed
+from genopheno.problems import StageError
 
 N, M = 120, 1200
 
@@ -35,6 +37,7 @@ def cohort(tmp_path_factory):
     pd.DataFrame({"sample": names, "participant": names}).to_parquet(folder / "samples.parquet")
     people = pd.DataFrame({"participant": names, "sex": "female", "y": rng.normal(size=N)})
     people["case"] = (np.arange(N) % 15 == 0) * 1.0
+    people["ill"], people["time:ill"] = people["case"], rng.exponential(size=N)
     people.to_parquet(folder / "phenotypes.parquet")
     pd.DataFrame(
         {
@@ -44,16 +47,17 @@ def cohort(tmp_path_factory):
         }
     ).to_parquet(folder / "components.parquet")
     traits = [{"name": "y", "type": "quantitative"}, {"name": "case", "type": "binary"}]
+    traits.append({"name": "ill", "type": "time-to-event"})
     (folder / "traits.json").write_text(json.dumps({"traits": traits}))
     return folder
 
 
-def design(genopheno, cohort, out, *more, check=True):
+def design(genopheno, cohort, out, *more):
     return genopheno(
         "design", "--genotypes", cohort / "g", "--samples", cohort / "samples.parquet",
         "--phenotypes", cohort / "phenotypes.parquet", "--traits", cohort / "traits.json",
         "--components", cohort / "components.parquet", "--n-components", "1",
-        "--out", out / "design.parquet", *more, cwd=out, check=check,
+        "--out", out / "design.parquet", *more, cwd=out,
     )  # fmt: skip
 
 
@@ -65,8 +69,10 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
     )  # fmt: skip
     genopheno(
         "associate", "--genotypes", cohort / "g", "--design", "design.parquet",
-        "--loco", "predictions/loco.parquet", "--correction", "spa", "--out-dir", ".", cwd=tmp_path,
+        "--loco", "predictions/loco.parquet", "--correction", "spa", "--part", "1-of-1",
+        "--out-dir", "parts/1-of-1", cwd=tmp_path,
     )  # fmt: skip
+    genopheno("gather-scan", "parts/1-of-1", "--out-dir", ".", "--threads", "2", cwd=tmp_path)
     told = {t["name"]: t for t in json.loads((tmp_path / "scan.json").read_text())["traits"]}
     assert told["y"]["model"] == "lmm"
     assert told["y"]["model_reason"] == "120 people, 10 of them relatives: at most 5000"
@@ -75,6 +81,9 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
     assert told["case"]["model"] == "wgr"
     assert "too uneven for a linear model (6.7%)" in told["case"]["model_reason"]
     assert set(told["case"]["tests"]) == {"score", "spa"}
+    assert told["ill"]["model"] == "regression"
+    assert told["ill"]["model_reason"].endswith("10 relatives are taken for unrelated")
+    assert set(told["ill"]["tests"]) <= {"cox-score", "cox-firth-approximate", "cox-firth"}
     predictions = fields.read(tmp_path / "predictions/loco.parquet")
     assert set(predictions.trait) == {"case"}
     assert len(predictions) == 3 * N
@@ -84,34 +93,64 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
 def test_unrelated_people_are_tested_by_regression(genopheno, cohort, tmp_path):
     design(genopheno, cohort, tmp_path)
     told = json.loads((tmp_path / "design.json").read_text())["traits"]
-    assert [t["model"] for t in told] == ["regression", "regression"]
-    assert [t["n"] for t in told] == [110, 110]
+    assert [t["model"] for t in told] == ["regression"] * 3
+    assert [t["n"] for t in told] == [110] * 3
     assert told[0]["model_reason"] == "110 people, unrelated: at most 5000"
 
 
+def make_design(cohort, out, **options):
+    given = {
+        "engine": "numpy",
+        "genotypes": cohort / "g",
+        "samples": cohort / "samples.parquet",
+        "phenotypes": cohort / "phenotypes.parquet",
+        "traits": cohort / "traits.json",
+        "components": None,
+        "n_components": 0,
+        "relatives": "keep",
+        "model": "auto",
+        "out": out,
+    }
+    engines.make_design(**(given | options))
+
+
+def associate(cohort, folder, **options):
+    given = {
+        "engine": "numpy",
+        "genotypes": cohort / "g",
+        "design": folder / "design.parquet",
+        "loco": None,
+        "out_dir": folder,
+        "cohort": None,
+        "variants": None,
+        "part": None,
+        "min_allele_count": 10,
+        "firth_below": 0.05,
+        "exact_firth_below": 1e-4,
+        "correction": "firth",
+        "threads": 1,
+        "memory_mb": 1000,
+    }
+    engines.associate(**(given | options))
+
+
 @pytest.mark.parametrize("model", ["wgr", "lmm"])
-def test_hail_has_no_such_model(genopheno, cohort, tmp_path, model):
-    done = design(genopheno, cohort, tmp_path, "--engine", "hail", "--model", model, check=False)
-    assert done.returncode == 1
-    assert "model-not-of-engine" in done.stdout
+def test_hail_has_no_such_model(cohort, tmp_path, model):
+    with pytest.raises(StageError, match=r"^model-not-of-engine"):
+        make_design(cohort, tmp_path / "design.parquet", engine="hail", model=model)
     assert not (tmp_path / "design.parquet").exists()
 
 
-def test_hail_has_no_saddlepoint(genopheno, cohort, tmp_path):
-    design(genopheno, cohort, tmp_path, "--engine", "hail")
-    done = genopheno(
-        "associate", "--engine", "hail", "--genotypes", cohort / "g", "--design", "design.parquet",
-        "--correction", "spa", "--out-dir", ".", cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "correction-not-of-engine" in done.stdout
+def test_hail_has_no_saddlepoint_and_no_time_to_event(cohort, tmp_path):
+    make_design(cohort, tmp_path / "design.parquet", engine="hail")
+    told = {t["name"]: t["reason"] for t in read_json(tmp_path / "design.json")["traits"]}
+    assert told["ill"] == "engine hail has no test of time-to-event traits"
+    assert told["y"] is None
+    with pytest.raises(StageError, match=r"^correction-not-of-engine"):
+        associate(cohort, tmp_path, engine="hail", correction="spa")
 
 
-def test_predictions_that_are_missing_are_asked_for(genopheno, cohort, tmp_path):
-    design(genopheno, cohort, tmp_path, "--model", "wgr")
-    done = genopheno(
-        "associate", "--genotypes", cohort / "g", "--design", "design.parquet",
-        "--out-dir", ".", cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "loco-missing" in done.stdout
+def test_predictions_that_are_missing_are_asked_for(cohort, tmp_path):
+    make_design(cohort, tmp_path / "design.parquet", model="wgr")
+    with pytest.raises(StageError, match=r"^loco-missing"):
+        associate(cohort, tmp_path)

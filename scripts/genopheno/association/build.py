@@ -22,12 +22,13 @@ from genopheno.association.covariates import (
     numeric_columns,
 )
 from genopheno.association.design import Design, TraitDesign
+from genopheno.association.followup import follow_up, follow_up_columns
 from genopheno.problems import Problems, fail
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MIN_GROUP = 2  # cases, controls
+MIN_GROUP = 2  # cases, controls, events
 
 
 def design(
@@ -46,40 +47,44 @@ def design(
     ----------
     samples : table ``cohort_samples``: sample, participant, …; a sample per participant.
     phenotypes : participant, sex, a column per trait (binary: 1 case, 0 control) and per
-        covariate (number or string); missing is null.
+        covariate (number or string), and of time-to-event traits the follow-up
+        (`followup`); missing is null.
     traits : what ``traits.json`` holds: ``traits`` (name, type, transform, unit,
         covariates) and ``covariates`` (name: kind, levels).
     components : table ``components``; None: no components, and relatives cannot be told.
     n_components : leading components that join every trait's covariates, at most as many
         as there are.
     relatives : 'drop' tests the unrelated samples only, 'keep' tests all.
-    choose : gives the model of a trait and why (`choice`); None: plain regression.
+    choose : gives the model of a trait and why (`choice`), or raises ValueError: the reason why
+        there is none; None: plain regression.
 
     Raises
     ------
-    StageError : a participant has two samples, a declared column is absent, or nobody is
-        left.
+    StageError : a participant has two samples, or a sample two rows of components; a
+        declared column is absent; or nobody is left.
     """
     import pandas as pd
 
     problems = Problems()
-    for frame, column, code in (
-        (samples, "sample", "sample-duplicate"),
-        (samples, "participant", "participant-duplicate"),
-        (phenotypes, "participant", "participant-duplicate"),
+    for file, frame, column, code in (
+        ("samples", samples, "sample", "sample-duplicate"),
+        ("samples", samples, "participant", "participant-duplicate"),
+        ("phenotypes", phenotypes, "participant", "participant-duplicate"),
+        ("components", components, "sample", "sample-duplicate"),
     ):
-        twice = frame[column][frame[column].duplicated()].unique()
+        twice = [] if frame is None else frame[column][frame[column].duplicated()].unique()
         if len(twice):
             problems.add(
                 code,
-                "samples" if frame is samples else "phenotypes",
+                file,
                 f"{len(twice)} occur more than once, such as {', '.join(map(str, twice[:5]))}",
                 "Keep one row each",
                 column=column,
             )
     known = {**traits.get("covariates", {})}
     for trait in traits["traits"]:
-        for column in [_column(trait, phenotypes), *trait.get("covariates", [])]:
+        needed = [_column(trait, phenotypes), *follow_up_columns(trait)]
+        for column in [*needed, *trait.get("covariates", [])]:
             if column not in phenotypes.columns:
                 problems.add(
                     "column-missing",
@@ -128,7 +133,10 @@ def design(
     for made in designs:
         made.info["n_related"] = int((related & made.used).sum())
         if choose is not None and made.reason is None:
-            made.info["model"], made.info["model_reason"] = choose(made)
+            try:
+                made.info["model"], made.info["model_reason"] = choose(made)
+            except ValueError as error:
+                made.reason = str(error)
     info = {
         "n_samples": len(joined),
         "n_eligible": int(eligible.sum()),
@@ -148,8 +156,8 @@ def _column(trait: dict, phenotypes: pd.DataFrame) -> str:
 def _trait(
     trait: dict, joined: pd.DataFrame, known: dict, scores: np.ndarray, eligible: np.ndarray
 ) -> TraitDesign:
-    binary = trait["type"] == "binary"
-    transform = "none" if binary else trait.get("transform", "none")
+    quantitative = trait["type"] == "quantitative"
+    transform = trait.get("transform", "none") if quantitative else "none"
     y = joined[_column(trait, joined)].to_numpy(dtype=float, na_value=np.nan).copy()
     left_out: dict[str, int] = {}
     used = eligible.copy()
@@ -162,6 +170,9 @@ def _trait(
         used = used & ~bad
 
     leave(~np.isfinite(y), "trait missing")
+    time, entry = None, None
+    if trait["type"] == "time-to-event":
+        time, entry = follow_up(trait, joined, leave)
     if transform == "log":
         with np.errstate(invalid="ignore"):
             leave(~(y > 0), "log of a value that is not above zero")
@@ -192,6 +203,7 @@ def _trait(
         [labels[i] for i in keep],
         None,
         info,
+        *(None if part is None else np.where(used, part, np.nan) for part in (time, entry)),
     )
     made.reason = _unfit(made)
     if made.reason is None and transform != "none":
@@ -202,19 +214,22 @@ def _trait(
 def _unfit(trait: TraitDesign) -> str | None:
     """Why a trait cannot be fitted, or None."""
     n, k = trait.n, trait.x.shape[1]
+    if not n:
+        return "nobody has a value of it and all of its covariates"
     if n < k + 3:
         return f"too few people: {n} for {k} covariates, the intercept and the variant"
     y = trait.y[trait.used]
-    if trait.type == "binary":
+    if trait.type != "quantitative":
         if not np.isin(y, (0, 1)).all():
             return "it has values other than 0 and 1"
+        if trait.type == "time-to-event":
+            return f"too few events: {trait.n_cases}" if trait.n_cases < MIN_GROUP else None
         if min(trait.n_cases, trait.n_controls) < MIN_GROUP:
             return f"too few people: {trait.n_cases} cases and {trait.n_controls} controls"
     elif np.ptp(y) == 0:
         return "it is constant among the people with all covariates"
-    else:
-        x = np.column_stack([np.ones(n), trait.x[trait.used]])
-        fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
-        if np.linalg.norm(y - fitted) <= RANK * np.linalg.norm(y - y.mean()):
-            return "its covariates explain it wholly"
+    x = np.column_stack([np.ones(n), trait.x[trait.used]])
+    fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    if np.linalg.norm(y - fitted) <= RANK * np.linalg.norm(y - y.mean()):
+        return "its covariates explain it wholly"
     return None

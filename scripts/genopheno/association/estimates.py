@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH, LMM, SPA = TESTS = (
+LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH, LMM, SPA, *COX_TESTS = TESTS = (
     "linear",
     "score",
     "firth-approximate",
     "firth",
     "lmm",
     "spa",
+    "cox-score",
+    "cox-firth-approximate",
+    "cox-firth",
 )
+COX_SCORE, COX_FIRTH_APPROXIMATE, COX_FIRTH = COX_TESTS
 
 
 @dataclass

@@ -8,11 +8,14 @@ Lentz's method), whose leading power is written as a logarithm.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from scipy import special
 
 LN10 = np.log(10.0)
 FAR = 1e-280  # below this p the log scale takes over
+BIN, BINS = 1e-3, 1 << 16  # of -log10 p, in which the median is looked for
 
 
 def from_normal(z: np.ndarray) -> np.ndarray:
@@ -83,7 +86,31 @@ def lambda_gc(neg_log10_p: np.ndarray) -> float | None:
     The statistics are those of the p-values with one degree of freedom, so that t and
     likelihood-ratio tests count alike. NaN is left out; None without a single value.
     """
-    known = neg_log10_p[~np.isnan(neg_log10_p)]
-    if not known.size:
+    return lambda_gc_of(lambda: [neg_log10_p])
+
+
+def lambda_gc_of(chunks: Callable[[], Iterable[np.ndarray]]) -> float | None:
+    """As `lambda_gc`, of values that come in chunks, which are asked for twice.
+
+    The median is that of all values: they are counted by bins first, and of the second
+    pass only those of the bins in the middle are kept.
+    """
+
+    def bins() -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        for chunk in chunks():
+            known = chunk[~np.isnan(chunk)]
+            yield known, np.minimum(known / BIN, BINS - 1).astype(np.int64)
+
+    counts = np.zeros(BINS, dtype=np.int64)
+    for _, index in bins():
+        counts += np.bincount(index, minlength=BINS)
+    n = int(counts.sum())
+    if not n:
         return None
-    return float(chi2_from_neg_log10(np.median(known)) / special.chdtri(1, 0.5))
+    upto = np.cumsum(counts)
+    low, high = np.searchsorted(upto, [(n - 1) // 2, n // 2], side="right")
+    kept = [known[(index >= low) & (index <= high)] for known, index in bins()]
+    middle = np.sort(np.concatenate(kept))
+    before = int(upto[low] - counts[low])
+    median = (middle[(n - 1) // 2 - before] + middle[n // 2 - before]) / 2
+    return float(chi2_from_neg_log10(median) / special.chdtri(1, 0.5))

@@ -1,7 +1,7 @@
 """The scan: every variant against every trait, block by block, in one pass over the genotypes.
 
-A block is decoded once and tested for all traits. Workers make whole pieces of the two
-output files of each trait; the main thread puts them one after the other. Neither memory
+A block is decoded once and tested for all traits. Workers make whole pieces of the output
+files of each trait; the main thread puts them one after the other. Neither memory
 nor the numbers depend on how many variants there are, and a trait's numbers do not depend
 on the other traits nor on the number of threads (`projection`), given that the linear
 algebra library itself runs single-threaded (``OPENBLAS_NUM_THREADS=1``).
@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genopheno import fields
-from genopheno.association import results
-from genopheno.association.design import Design
+from genopheno.association import left_out, parts, results, summary
+from genopheno.association.design import LMM, Design
 from genopheno.association.estimates import TESTS, Estimates
 from genopheno.association.projection import Block, Counts, Projected
 from genopheno.association.tasks import Task, Tasks
@@ -34,7 +34,13 @@ from genopheno.problems import fail
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL_MISSING, MONOMORPHIC, RARE = "all missing", "monomorphic", "min allele count"
+BY_STATUS = (
+    "n_cases",
+    "n_controls",
+    "effect_allele_frequency_cases",
+    "effect_allele_frequency_controls",
+)
+PIECE, SLOW_PIECE = 16_384, 2_048  # variants; those of mixed models take seconds
 ROWS_IN_FLIGHT = 200_000  # rows of results, over all traits, that one worker holds
 
 
@@ -55,9 +61,10 @@ def run(
     correction: Literal["firth", "spa"] = "firth",
     loco: str | Path | None = None,
     rsids: pd.DataFrame | pa.Table | None = None,
+    part: parts.Part | None = None,
     progress: results.ProgressCallback | None = None,
 ) -> None:
-    """Scan all variants for all traits of a design.
+    """Scan all variants for all traits of a design, or one part of the variants.
 
     Parameters
     ----------
@@ -68,14 +75,17 @@ def run(
     firth_below, exact_firth_below, correction : p-values at which binary traits are
         refined, and how (`logistic`).
     threads : workers; set the linear algebra library to one thread.
-    out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
+    out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz``, ``left_out/{trait}.parquet`` and
+        ``scan.json``, or ``part.json`` in its place.
     loco : predictions of step 1 (`wgr.loco`), for the traits that need them.
     rsids : variant_id, rsid; None: no identifiers.
+    part : the part to do, which `gather` puts together with the others; None: all.
     progress : called with variants done and variants in all.
 
     Raises
     ------
-    StageError : the genotypes are faulty, no trait can be fitted, or no variant tested.
+    StageError : the genotypes are faulty, no trait can be fitted, or, of all variants, none
+        can be tested.
     """
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
@@ -97,28 +107,29 @@ def run(
             "Look at the traits' declarations and the people that have genotypes",
         )
     scanner = _Scanner(genotypes, tasks, min_allele_count, _rsid_table(rsids))
-    left_out: dict[str, dict[str, int]] = {trait.name: {} for trait in tasks.traits}
+    pieces, start, stop = list(scanner.pieces()), 0, genotypes.n_variants
+    if part:
+        first, last = part.bounds(len(pieces))
+        starts = [blocks[0][1] for blocks in pieces] + [genotypes.n_variants]
+        pieces, start, stop = pieces[first:last], starts[first], starts[last]
+    header = part is None or part.number == 1
     with ExitStack() as stack:
         files = {
-            trait.name: stack.enter_context(results.TraitFiles(out_dir, trait.name))
+            trait.name: stack.enter_context(results.TraitFiles(out_dir, trait.name, header))
             for trait in tasks.traits
         }
         pool = stack.enter_context(ThreadPoolExecutor(threads))
         done = 0
-        for piece in _in_order(pool, scanner.piece, scanner.pieces(), threads + 1):
-            for name, (table, member, reasons) in piece.traits.items():
-                files[name].write(table, member)
-                for reason, n in reasons.items():
-                    left_out[name][reason] = left_out[name].get(reason, 0) + n
+        for piece in _in_order(pool, scanner.piece, pieces, threads + 1):
+            for name, rows in piece.traits.items():
+                files[name].write(*rows)
             done += piece.n_variants
             if progress:
-                progress(done, genotypes.n_variants)
-    results.scan_summary(
-        out_dir,
+                progress(done, stop - start)
+    facts = summary.scan_facts(
         design,
         engine="numpy",
         n_variants=genotypes.n_variants,
-        left_out=left_out,
         parameters={
             "min_allele_count": min_allele_count,
             "firth_below": firth_below,
@@ -127,6 +138,10 @@ def run(
         },
         models=tasks.null_models(),
     )
+    if part:
+        parts.write(out_dir, part, start, stop, facts)
+    else:
+        summary.scan_summary(out_dir, facts)
 
 
 def _in_order(pool: ThreadPoolExecutor, work, pieces, ahead: int):
@@ -152,10 +167,10 @@ def _rsid_table(rsids: pd.DataFrame | pa.Table | None) -> pa.Table | None:
 
 @dataclass
 class _Piece:
-    """Finished pieces of the files: per trait the rows, their text, and who was left out."""
+    """Finished pieces of the files: per trait the rows, their text, and the rows left out."""
 
     n_variants: int
-    traits: dict[str, tuple[pa.Table, bytes, dict[str, int]]] = field(default_factory=dict)
+    traits: dict[str, tuple[pa.Table, bytes, pa.Table]] = field(default_factory=dict)
 
 
 class _Scanner:
@@ -170,7 +185,8 @@ class _Scanner:
     ):
         self.genotypes, self.tasks, self.min_allele_count = genotypes, tasks, min_allele_count
         self.block = block_size(genotypes.n_samples)
-        self.rows = min(16_384, ROWS_IN_FLIGHT // len(tasks.traits))
+        slow = any(trait.model == LMM for trait in tasks.traits)
+        self.rows = min(SLOW_PIECE if slow else PIECE, ROWS_IN_FLIGHT // len(tasks.traits))
         self.rsids = None
         if rsids is not None:
             place = pc.index_in(genotypes.table["variant_id"], rsids["variant_id"])
@@ -212,9 +228,9 @@ class _Scanner:
         rsids = None if self.rsids is None else self.rsids.slice(start, stop - start)
         out = _Piece(stop - start)
         for trait, rows in zip(traits, pieces, strict=True):
-            table, reasons = _finish(rows, variants, rsids)
+            table, without = _finish(rows, variants, rsids)
             member = results.gzipped(results.ssf_lines(table)) if table.num_rows else b""
-            out.traits[trait.name] = table, member, reasons
+            out.traits[trait.name] = table, member, without
         return out
 
     def _rows(self, task: Task, block: Block, projected: Projected) -> _Rows:
@@ -228,43 +244,37 @@ class _Rows:
     counts: Counts
     wanted: np.ndarray
     estimates: Estimates
-    cases: np.ndarray | None
+    cases: Counts | None
 
 
 def _finish(
     rows: list[_Rows], variants: pa.Table, rsids: pa.ChunkedArray | None
-) -> tuple[pa.Table, dict[str, int]]:
-    """Rows of the table ``association``, and how many variants were left out, by reason."""
+) -> tuple[pa.Table, pa.Table]:
+    """Rows of the tables ``association`` and ``association_left_out``."""
 
     def joined(get) -> np.ndarray:
         return np.concatenate([get(r) for r in rows])
 
     wanted = joined(lambda r: r.wanted)
-    called = joined(lambda r: r.counts.called)
-    minor = joined(lambda r: r.counts.minor)
-    reasons = {
-        ALL_MISSING: int((called == 0).sum()),
-        MONOMORPHIC: int(((called > 0) & (minor == 0)).sum()),
-        RARE: int(((minor > 0) & ~wanted).sum()),
-    }
-    called = called[wanted]
+    without = left_out.rows(
+        variants,
+        joined(lambda r: r.counts.called),
+        joined(lambda r: r.counts.minor),
+        joined(lambda r: left_out.reason_codes(r.counts, r.wanted, r.estimates.converged)),
+    )
+
+    def taken(get) -> np.ndarray:
+        return joined(get)[wanted]
 
     def numbers(get) -> pa.Array:
-        return pa.array(joined(get)[wanted], from_pandas=True)  # NaN is null
+        return pa.array(taken(get), from_pandas=True)  # NaN is null
 
-    whole = bool(wanted.all())
-    if not whole:
+    if not wanted.all():
         mask = pa.array(wanted)
         variants = variants.filter(mask)
         rsids = None if rsids is None else rsids.filter(mask)
+    called, alleles = taken(lambda r: r.counts.called), taken(lambda r: r.counts.alleles)
     n = len(called)
-    if rows[0].cases is None:
-        cases = controls = pa.nulls(n, pa.int32())
-    else:
-        with_genotype = joined(lambda r: r.cases)[wanted]
-        cases, controls = pa.array(with_genotype), pa.array(called - with_genotype)
-    names = pa.array(TESTS, pa.string())
-    alleles = joined(lambda r: r.counts.alleles)[wanted]
     columns = {
         "chromosome": variants["contig"],
         "base_pair_location": variants["position"],
@@ -272,15 +282,30 @@ def _finish(
         "other_allele": variants["other_allele"],
         "beta": numbers(lambda r: r.estimates.beta),
         "standard_error": numbers(lambda r: r.estimates.standard_error),
-        "effect_allele_frequency": pa.array(alleles / (2 * called)),
+        "effect_allele_frequency": _frequency(alleles, called),
         "neg_log10_p_value": numbers(lambda r: r.estimates.neg_log10_p),
         "variant_id": variants["variant_id"],
         "rsid": pa.nulls(n, pa.string()) if rsids is None else rsids,
         "n": pa.array(called),
-        "n_cases": cases,
-        "n_controls": controls,
-        "test": names.take(pa.array(joined(lambda r: r.estimates.test)[wanted])),
-        "converged": pa.array(joined(lambda r: r.estimates.converged)[wanted]),
+        "test": pa.array(TESTS, pa.string()).take(pa.array(taken(lambda r: r.estimates.test))),
+        "converged": pa.array(taken(lambda r: r.estimates.converged)),
     }
+    if rows[0].cases is None:
+        columns |= {name: pa.nulls(n) for name in BY_STATUS}
+    else:
+        cases, copies = taken(lambda r: r.cases.called), taken(lambda r: r.cases.alleles)
+        by_status = (
+            pa.array(cases),
+            pa.array(called - cases),
+            _frequency(copies, cases),
+            _frequency(alleles - copies, called - cases),
+        )
+        columns |= dict(zip(BY_STATUS, by_status, strict=True))
     schema = fields.schema("association")
-    return pa.table(columns).select(schema.names).cast(schema), reasons
+    return pa.table(columns).select(schema.names).cast(schema), without
+
+
+def _frequency(alleles: np.ndarray, called: np.ndarray) -> pa.Array:
+    """Share of the effect allele; null where nobody has a genotype."""
+    with np.errstate(invalid="ignore"):
+        return pa.array(alleles / (2 * called), from_pandas=True)

@@ -8,16 +8,18 @@ from threading import Lock
 
 import numpy as np
 
+from genopheno.association.cox.model import Cox
 from genopheno.association.design import LMM, WGR, Design, TraitDesign
 from genopheno.association.estimates import Estimates
 from genopheno.association.linear import Linear
 from genopheno.association.logistic import Logistic
 from genopheno.association.mixed import Mixed, Relationship
-from genopheno.association.projection import Block, Projected, Space, mask_words
+from genopheno.association.projection import Block, Counts, Projected, Space, mask_words
 from genopheno.association.wgr.loco import Loco
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
 
+SEPARATED = "its covariates separate cases from controls: the null model is penalised (Firth)"
 CONTIGS_HELD = 3  # contigs whose models are kept: blocks of neighbours are tested side by side
 
 
@@ -29,11 +31,11 @@ class Task:
     ----------
     design : the trait.
     model : the fitted null model.
-    case_mask : for `Block.count`, cases among the people used; None: quantitative.
+    case_mask : for `Block.count`, cases (events) among the people used; None: quantitative.
     """
 
     design: TraitDesign
-    model: Linear | Logistic | Mixed
+    model: Linear | Logistic | Mixed | Cox
     case_mask: np.ndarray | None = None
 
     @property
@@ -41,15 +43,15 @@ class Task:
         return self.model.space
 
     def test(self, block: Block, projected: Projected, wanted: np.ndarray) -> Estimates:
-        if isinstance(self.model, Logistic):
+        if isinstance(self.model, (Logistic, Cox)):
             return self.model.test(block, projected, wanted)
         return self.model.test(block, projected)
 
-    def cases(self, block: Block) -> np.ndarray | None:
-        """Cases with a genotype, per variant."""
+    def cases(self, block: Block) -> Counts | None:
+        """Genotype counts among the cases."""
         if self.case_mask is None:
             return None
-        return block.count(self.case_mask, self.design.n_cases).called
+        return block.count(self.case_mask, self.design.n_cases)
 
 
 class Tasks:
@@ -101,14 +103,17 @@ class Tasks:
         self._relationships: dict[bytes, Relationship] = {}
         contigs = list(dict.fromkeys(name for name, _, _ in genotypes.contigs()))
         for trait in design.fitted:
+            nulls = set()
             try:
                 if trait.model != WGR:
-                    self._fixed[trait.name] = self._fit(trait)
-                elif self._predicted(trait):
-                    for contig in contigs if trait.type == "binary" else ():
-                        self._fit(trait, contig)
+                    task = self._fixed[trait.name] = self._fit(trait)
+                    nulls = {getattr(task.model, "null", None)}
+                elif self._predicted(trait) and trait.type == "binary":
+                    nulls = {self._fit(trait, contig).model.null for contig in contigs}
             except ValueError as error:
                 trait.reason = str(error)
+            if "firth" in nulls:
+                _notice(trait, SEPARATED)
             if trait.reason is None:
                 self.traits.append(trait)
 
@@ -130,7 +135,7 @@ class Tasks:
         """What there is to say of the models, for each trait that has something."""
         said = {}
         for name, task in self._fixed.items():
-            if isinstance(task.model, Logistic):
+            if isinstance(task.model, (Logistic, Cox)):
                 said[name] = {"null_model": task.model.null}
             elif isinstance(task.model, Mixed):
                 said[name] = {
@@ -165,14 +170,13 @@ class Tasks:
             )
         (entry,) = (e for e in self._loco.info["traits"] if e["name"] == trait.name)
         said = [*self._loco.info["notices"], *entry["notices"]]
-        trait.info = {
-            **trait.info,
-            "notices": [*trait.info.get("notices", []), *(f"step 1: {text}" for text in said)],
-        }
+        _notice(trait, *(f"step 1: {text}" for text in said))
         return True
 
     def _fit(self, trait: TraitDesign, contig: str | None = None) -> Task:
         used = trait.used
+        if trait.type == "time-to-event":
+            return Task(trait, self._cox(trait), mask_words(trait.y == 1))
         x = np.column_stack([np.ones(len(used)), np.where(used[:, None], trait.x, 0.0)])
         given = None if contig is None else self._loco.of(trait.name, contig)
         if trait.type == "quantitative" or trait.model == LMM:
@@ -187,9 +191,22 @@ class Tasks:
         model = Logistic(trait.y, x, used, given=given, **self._refining)
         return Task(trait, model, mask_words(trait.y == 1))
 
+    def _cox(self, trait: TraitDesign) -> Cox:
+        used = trait.used
+        intercept = np.ones((len(used), 1))
+        key = used.tobytes(), intercept.tobytes()
+        space = self._spaces.get(key) or self._spaces.setdefault(key, Space(intercept, used))
+        below = {name: self._refining[name] for name in ("firth_below", "exact_firth_below")}
+        return Cox(trait.y, trait.time, trait.entry, trait.x, space, **below)
+
     def _relationship(self, used: np.ndarray) -> Relationship:
         """Made once for all traits of the same people."""
         key = used.tobytes()
         if key not in self._relationships:
             self._relationships[key] = Relationship(self._genotypes, used, self._threads)
         return self._relationships[key]
+
+
+def _notice(trait: TraitDesign, *texts: str) -> None:
+    """Add to the notices of a trait; its `info` may be shared with another design."""
+    trait.info = {**trait.info, "notices": [*trait.info.get("notices", []), *texts]}

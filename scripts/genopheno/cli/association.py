@@ -90,6 +90,10 @@ def associate(
     loco: Annotated[Path | None, typer.Option(help="Predictions, for model wgr.")] = None,
     cohort: Annotated[Path | None, typer.Option(help="Hail matrix, for --engine hail.")] = None,
     variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsids.")] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Part of the variants, such as 3/10; gather-scan joins all ten."),
+    ] = None,
     min_allele_count: Annotated[int, typer.Option()] = 10,
     firth_below: Annotated[float, typer.Option()] = 0.05,
     exact_firth_below: Annotated[float, typer.Option()] = 1e-4,
@@ -110,6 +114,7 @@ def associate(
         out_dir=out_dir,
         cohort=cohort,
         variants=variants,
+        part=part,
         min_allele_count=min_allele_count,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
@@ -117,3 +122,16 @@ def associate(
         threads=threads,
         memory_mb=memory,
     )
+
+
+@app.command(rich_help_panel=STAGES)
+def gather_scan(
+    parts: Annotated[list[Path], typer.Argument(help="Folders that 'associate --part' left.")],
+    out_dir: Annotated[Path, typer.Option()],
+    threads: Threads = 1,
+) -> None:
+    """Put the parts of a scan together: the same files as of one job."""
+    limit_threads(1)  # traits are shared out among its own workers
+    from genopheno.association import gather as stage
+
+    stage.run(parts, out_dir, threads=threads)

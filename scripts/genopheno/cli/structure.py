@@ -27,7 +27,9 @@ def structure(
     min_independent_variants: Annotated[int, typer.Option()] = 1000,
     max_isolation: Annotated[float, typer.Option()] = 6,
     build: Build = "unnamed",
-    keep_cases_of: Annotated[str | None, typer.Option(help="A binary trait.")] = None,
+    keep_cases_of: Annotated[
+        str | None, typer.Option(help="A binary or time-to-event trait.")
+    ] = None,
     samples: MaybeFile = None,
     phenotypes: MaybeFile = None,
     traits: MaybeFile = None,
@@ -48,9 +50,9 @@ def structure(
     if keep_cases_of and None in tables:
         raise typer.BadParameter("--keep-cases-of asks for --samples, --phenotypes and --traits")
     limit_threads(1)  # work is shared out among its own threads
-    from genopheno.engines import structure as stage
     from genopheno.structure.cases import cases
     from genopheno.structure.run import Panel, Pruning
+    from genopheno.structure_engines import structure as stage
 
     stage(
         genotypes,

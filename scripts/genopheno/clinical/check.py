@@ -21,6 +21,7 @@ from genopheno.clinical.columns import (
     words,
 )
 from genopheno.clinical.declaration import Declaration, read_declaration
+from genopheno.clinical.followup import PARTS, describe, follow_up
 from genopheno.clinical.participants import Participants, read_table
 from genopheno.clinical.values import key
 from genopheno.problems import Problem, Problems
@@ -34,7 +35,8 @@ class Clinical:
     ----------
     declaration : what was declared.
     frame : one row per participant, sorted by it: participant, sex (female, male, unknown),
-        one float64 column per trait (raw units; 1 case, 0 control; NaN missing), then
+        one float64 column per trait (raw units; 1 case or event, 0 control or censored; NaN
+        missing) with ``time:{trait}`` and ``entry:{trait}`` where it is time-to-event, then
         covariates (float64, or text with None), then groups (text with None).
     traits : one summary per trait, as in traits.json.
     covariates : per covariate its kind ('numeric', 'categorical' with levels), and how many
@@ -103,10 +105,24 @@ def check(
         column = _column(table, trait.column, [*declaration.missing, *trait.missing])
         values, problems = trait_values(column, trait)
         found.extend(problems)
+        frame[trait.name] = values
         summary = trait_summary(trait, values, column)
+        if trait.type == "time-to-event":
+            named = {part: getattr(trait, part) for part in PARTS}
+            if any(name and name not in table.cells for name in named.values()):
+                continue
+            absent = [*declaration.missing, *trait.missing]
+            seen, faults = follow_up(
+                trait, *(name and _column(table, name, absent) for name in named.values())
+            )
+            problems += faults
+            found.extend(faults)
+            frame |= seen
+            summary |= describe(trait, values, seen)
+            if n := summary["n_without_follow_up"]:
+                notes.append(f"trait {trait.name}: {n} people with a status have no follow-up")
         note = None if problems else trait_note(summary)
         notes += [note] if note else []
-        frame[trait.name] = values
         traits.append(summary)
     for name in declaration.covariates:
         if name == "sex":
@@ -159,8 +175,10 @@ def _columns(
     path, line = declaration.path, declaration.line
     want(declaration.participant, path, "participant", line("participant"), "participant column")
     for trait in declaration.traits:
-        row = line("traits", trait.name, "column")
-        want(trait.column, path, f"{trait.name}.column", row, "column")
+        for part in ("column", *PARTS):
+            if name := getattr(trait, part):
+                row = line("traits", trait.name, part)
+                want(name, path, f"{trait.name}.{part}", row, "column")
     for name in declaration.covariates:
         own = [t.name for t in declaration.traits if t.own_covariates and name in t.covariates]
         row = line("traits", own[0], "covariates") if own else line("covariates")

@@ -138,6 +138,7 @@ def annotate(
         n_called=hl.agg.count_where(called),
         n_cases=hl.agg.count_where(called & (mt.y == 1)),
         alleles_x=hl.agg.sum(mt.x),
+        alleles_x_cases=hl.agg.filter(mt.y == 1, hl.agg.sum(mt.x)),
         score_x=hl.agg.sum(mt.x * mt.r),
         score_1=hl.agg.filter(called, hl.agg.sum(mt.r)),
     )
@@ -155,6 +156,7 @@ CARRIED = [
     "n_called",
     "n_cases",
     "alleles_x",
+    "alleles_x_cases",
     "score_x",
     "score_1",
 ]
@@ -280,6 +282,8 @@ def _null_probabilities(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def as_association(frame: pd.DataFrame, binary: bool) -> pd.DataFrame:
     """Give the columns their published names; null statistics where the fit did not converge."""
+    n_controls = frame["n_called"] - frame["n_cases"]
+    alleles_controls = frame["alleles_x"] - frame["alleles_x_cases"]
     out = pd.DataFrame(
         {
             "chromosome": frame["contig"],
@@ -295,7 +299,13 @@ def as_association(frame: pd.DataFrame, binary: bool) -> pd.DataFrame:
             "rsid": frame["rsid"],
             "n": frame["n_called"].astype("int32"),
             "n_cases": frame["n_cases"] if binary else None,
-            "n_controls": frame["n_called"] - frame["n_cases"] if binary else None,
+            "n_controls": n_controls if binary else None,
+            "effect_allele_frequency_cases": (
+                frame["alleles_x_cases"] / (2 * frame["n_cases"]) if binary else None
+            ),
+            "effect_allele_frequency_controls": (
+                alleles_controls / (2 * n_controls) if binary else None
+            ),
             "test": frame["test"],
             "converged": frame["converged"].astype(bool),
         }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genopheno.demo import genes, reads, scores, sites, traits, vcf
+from genopheno.demo import genes, polygenic, reads, scores, sites, traits, vcf
 from genopheno.demo.cohort import Cohort, make_cohort
 from genopheno.demo.people import Person
 from genopheno.demo.templates import CONFIG, PHENOTYPES
@@ -87,6 +87,7 @@ def simulate(
     _write_reference(directory, cohort)
     vcf.write_databases(directory / "databases", cohort, np.random.default_rng([seed, 4]))
     scores.write_scores(directory / "databases", cohort, np.random.default_rng([seed, 8]))
+    polygenic.write_score(directory / "databases", cohort, causes, np.random.default_rng([seed, 9]))
     vcf.write_truth(directory / "truth/genotypes.vcf.gz", cohort)
     sheet = _write_reads(directory, cohort, seed, coverage, progress, threads)
     bad = cohort.people[-1]

@@ -54,6 +54,10 @@ structure:
   max_kinship: {kinship}
   min_independent_variants: 0
 
+scores:
+  files:
+    ldl_score: databases/ldl_score.txt
+
 summaries:
   groups: [sex, population]
 """

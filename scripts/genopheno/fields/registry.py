@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
-from genopheno.fields.association import ASSOCIATION, DESIGN, DESIGN_FAMILIES, LOCO
+from genopheno.fields.association import (
+    ASSOCIATION,
+    ASSOCIATION_LEFT_OUT,
+    DESIGN,
+    DESIGN_FAMILIES,
+    LOCO,
+)
 from genopheno.fields.cohort import (
     COHORT_SAMPLES,
     COHORT_VARIANTS,
@@ -25,6 +31,7 @@ from genopheno.fields.matrices import (
     PHENOTYPES_FAMILIES,
 )
 from genopheno.fields.samples import CHARR, IDENTITY_MEASURES, IDENTITY_PAIRS, SAMPLE_QC
+from genopheno.fields.scores import SCORE_VARIANTS, SCORES
 from genopheno.fields.structure import (
     COMPONENTS,
     KINSHIP,
@@ -52,7 +59,10 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "projected": PROJECTED,
     "design": DESIGN,
     "association": ASSOCIATION,
+    "association_left_out": ASSOCIATION_LEFT_OUT,
     "loco": LOCO,
+    "scores": SCORES,
+    "score_variants": SCORE_VARIANTS,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
     "trait_distributions": TRAIT_DISTRIBUTIONS,
@@ -83,6 +93,9 @@ DESCRIPTIONS: dict[str, str] = {
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
+    "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
+    "scores": "A row per polygenic score and sample",
+    "score_variants": "A row per usable line of a scoring file: where it is in the cohort",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",
     "trait_distributions": "A row per trait and group of people",

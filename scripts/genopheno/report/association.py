@@ -116,7 +116,9 @@ def _trait(
     inflation = calibration.genomic_inflation(y)
     most = lambda key: int(np.nanmax(arrow[key].to_pandas().to_numpy(dtype=float)))  # noqa: E731
     n = most("n") if len(arrow) else first(trait, "n", "n_observed")
-    binary = trait.get("type") == "binary" or arrow["n_cases"].null_count < len(arrow)
+    counted = arrow["n_cases"].null_count < len(arrow)
+    kind = str(trait.get("type") or ("binary" if counted else "quantitative"))
+    binary = kind != "quantitative"
     cases = most("n_cases") if binary and len(arrow) else None
     controls = most("n_controls") if binary and len(arrow) else None
     key = f"t{index}"
@@ -198,7 +200,7 @@ def _trait(
     best = 0 if tested else None
     row = {
         "trait": name,
-        "type": "binary" if binary else "quantitative",
+        "type": kind,
         "n": n,
         "cases": cases,
         "controls": controls,
@@ -285,7 +287,11 @@ def _facts(
 ) -> dict[str, Any]:
     pairs: list[tuple[str, Any]] = [("Type", trait.get("type")), ("People", n)]
     if cases is not None:
-        pairs += [("Cases", cases), ("Controls", controls)]
+        if trait.get("type") == "time-to-event":
+            pairs += [("Events", cases), ("Censored", controls)]
+            pairs.append(("Median follow-up", (trait.get("follow_up") or {}).get("median")))
+        else:
+            pairs += [("Cases", cases), ("Controls", controls)]
     if trait.get("unit"):
         pairs.append(("Unit", trait["unit"]))
     pairs.append(("Transformation", trait.get("transform")))

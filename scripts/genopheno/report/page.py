@@ -16,6 +16,7 @@ from genopheno.report import (
     outputs,
     overview,
     samples,
+    scores,
     structure,
     variants,
 )
@@ -62,6 +63,7 @@ def write(
         *([compared] if (compared := controls.section(held)) else []),
         structure.section(held),
         tested,
+        *([scored] if (scored := scores.section(held)) else []),
         cohort.section(held, groups),
         matrices.section(held),
         outputs.files(held),

@@ -33,6 +33,7 @@ MAKERS = {
     "cohort/": "genopheno join",
     "structure/": "genopheno structure",
     "association/": "genopheno associate",
+    "scores/": "genopheno score",
     "summaries/": "genopheno summarise",
     "matrices/": "genopheno matrices",
     "sheets/": "genopheno sheets",

@@ -16,7 +16,7 @@ from genopheno.assays import ASSAYS, Assay
 from genopheno.problems import Problem, StageError
 from genopheno.settings.base import Section
 from genopheno.settings.calling import Calling, Reads
-from genopheno.settings.cohort import Association, Matrices, Structure, Summaries, VariantQC
+from genopheno.settings.cohort import Association, Matrices, Scores, Structure, Summaries, VariantQC
 from genopheno.settings.inputs import Annotation, Database, Reference, TruthSet
 from genopheno.settings.samples import Identity, SampleQC
 
@@ -60,6 +60,8 @@ class Settings(Section):
     """Components and kinship."""
     association: Association = Association()
     """Association tests."""
+    scores: Scores = Scores()
+    """Polygenic scores."""
     summaries: Summaries = Summaries()
     """Cohort summaries."""
     matrices: Matrices = Matrices()

@@ -54,7 +54,8 @@ class Structure(Section):
     """Kinship from a short stretch of the genome says little about people: with fewer variants
     50 kb apart than this, pairs are reported and nobody is dropped. 0: always drop."""
     keep_cases_of: str | None = None
-    """Binary trait whose cases stay in the unrelated set where either of two relatives may."""
+    """Binary or time-to-event trait whose cases (events) stay in the unrelated set where either
+    of two relatives may."""
     max_isolation: Annotated[float, Field(gt=0)] = 6
     """People are flagged as outliers whose distance to the nearest others on the components
     is so many robust standard deviations (log scale) above the median. Nobody is dropped."""
@@ -77,6 +78,9 @@ class Association(Section):
     """regression: variant by variant, for unrelated people. lmm: exact linear mixed model, for
     few and related people. wgr: whole-genome regression in two steps, as REGENIE. auto: chosen
     for each trait by its people (docs/association.md); scan.json and the report say why."""
+    jobs: Positive = 1
+    """Jobs that share a scan of all variants, so that a cluster can do them side by side. The
+    results are the same bits for any number. Engine hail always takes one."""
     wgr: WholeGenomeRegression = WholeGenomeRegression()
     """Step 1 of whole-genome regression."""
     components: Annotated[int, Field(ge=0)] = 4
@@ -89,9 +93,22 @@ class Association(Section):
     """Binary traits: how score tests are refined where cases, controls or carriers are few. firth:
     penalised likelihood. spa: the score's p-value from the saddlepoint, as SAIGE."""
     firth_below: Fraction = 0.05
-    """Binary traits: score tests with p below this are refined (approximate Firth, or spa)."""
+    """Binary and time-to-event traits: score tests with p below this are refined (approximate
+    Firth, or spa for binary traits)."""
     exact_firth_below: Fraction = 1e-4
-    """Binary traits: approximate Firth with p below this is refitted by exact Firth."""
+    """Binary and time-to-event traits: approximate Firth with p below this is refitted by exact
+    Firth."""
+
+
+class Scores(Section):
+    files: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")], Path] = {}
+    """Scoring files as the PGS Catalog has them, harmonised to the cohort's build, by name."""
+    min_match: Fraction = 0.75
+    """Least share of a score's variants that the cohort must have."""
+    keep_ambiguous: bool = False
+    """Take A/T and C/G variants, whose strand nothing tells, as they stand in the file."""
+    components: Annotated[int, Field(ge=0)] = 4
+    """Principal components whose share of a score is taken out of its adjusted z-score."""
 
 
 class Summaries(Section):
