@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from genopheno.compiled import compiled, popcount
+from genopheno.structure.variants import LOW
 
-LOW = np.uint64(0x5555555555555555)  # the lower bit of each of 32 genotypes
 ONE = np.uint64(1)
 TIE = 2.0**-44  # numbers closer than this, relatively, are equal (as for plink2)
 

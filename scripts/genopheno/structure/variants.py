@@ -12,6 +12,7 @@ AUTOSOME = re.compile(r"(chr)?([1-9]|1\d|2[0-2])", re.IGNORECASE)
 NOT_AUTOSOME = re.compile(r"(chr)?(X|Y|XY|M|MT|PAR[12]?|W|Z|2[3-6])([_.-].*)?", re.IGNORECASE)
 APART = 50_000  # bp; linkage disequilibrium is mostly gone
 
+LOW = np.uint64(0x5555555555555555)  # the lower bit of each of the 32 genotypes of a word
 DOSAGE = (2, np.nan, 1, 0)  # of the codes 00, 01, 10, 11
 
 
@@ -30,9 +31,6 @@ def autosomal(contigs: np.ndarray) -> np.ndarray:
     if not any(names.values()):
         names = {name: not NOT_AUTOSOME.fullmatch(name) for name in names}
     return np.array([names[name] for name in contigs], dtype=bool)
-
-
-LOW = np.uint64(0x5555555555555555)  # the lower bit of each of the 32 genotypes of a word
 
 
 def counts(
