@@ -81,7 +81,7 @@ def relationship_matrix(
     rows, frequency = rows[varies], copies[varies] / (2 * called[varies])
     # The unrelated come first, so that among them half of the matrix is enough.
     order = np.concatenate([reference, np.setdiff1d(np.arange(n), reference)])
-    ordered = np.zeros((n, m))
+    matrix = np.zeros((n, m))
     strips = [slice(a, min(a + STRIP, m)) for a in range(0, m, STRIP)]
     strips += [slice(a, min(a + STRIP, n)) for a in range(m, n, STRIP)]
     with ThreadPoolExecutor(threads) as workers:
@@ -89,16 +89,18 @@ def relationship_matrix(
 
             def multiply(strip: slice, z: np.ndarray = z) -> None:
                 columns = slice(strip.start if strip.start < m else 0, m)
-                ordered[strip, columns] += z[:, strip].T @ z[:, columns]
+                matrix[strip, columns] += z[:, strip].T @ z[:, columns]
 
             list(workers.map(multiply, strips))
-    upper = np.triu(ordered[:m])
-    ordered[:m] = upper + np.triu(upper, 1).T
-    matrix = np.empty_like(ordered)
-    matrix[order] = ordered
+    for strip in strips:
+        if strip.start < m:
+            square = matrix[strip, strip]
+            square[:] = np.triu(square) + np.triu(square, 1).T
+            matrix[strip.stop : m, strip] = matrix[strip, strip.stop : m].T
+    if m < n:
+        matrix = matrix[np.argsort(order)]
     shared = _shared(genotypes, rows, reference)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        matrix = np.where(shared > 0, matrix / shared, 0.0)
+    np.divide(matrix, shared, out=matrix, where=shared > 0)  # where none is shared it is 0
     return matrix, rows, frequency
 
 
