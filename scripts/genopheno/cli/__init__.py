@@ -16,6 +16,7 @@ from genopheno.cli import (  # isort: skip
     matrices,
     release,
     extract,
+    sumstats,
 )
 from genopheno.cli.app import app, main
 
@@ -34,6 +35,7 @@ __all__ = [
     "scores",
     "structure",
     "submission",
+    "sumstats",
     "truth",
     "variants",
 ]

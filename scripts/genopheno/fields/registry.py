@@ -41,6 +41,7 @@ from genopheno.fields.structure import (
     STRUCTURE_SAMPLES_FAMILIES,
 )
 from genopheno.fields.submission import UNITS
+from genopheno.fields.sumstats import HARMONISED, META, META_FAMILIES, META_LOCI
 
 TABLES: dict[str, tuple[Field, ...]] = {
     "units": UNITS,
@@ -63,6 +64,9 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "loco": LOCO,
     "scores": SCORES,
     "score_variants": SCORE_VARIANTS,
+    "harmonised": HARMONISED,
+    "meta": META,
+    "meta_loci": META_LOCI,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
     "trait_distributions": TRAIT_DISTRIBUTIONS,
@@ -96,6 +100,9 @@ DESCRIPTIONS: dict[str, str] = {
     "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
     "scores": "A row per polygenic score and sample",
     "score_variants": "A row per usable line of a scoring file: where it is in the cohort",
+    "harmonised": "A row per variant of one study, on the alleles of a reference",
+    "meta": "A row per variant of one or more studies: the studies together",
+    "meta_loci": "A row per lead variant and study, and for the studies together",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",
     "trait_distributions": "A row per trait and group of people",
@@ -116,4 +123,5 @@ FAMILIES: dict[str, tuple[Field, ...]] = {
     "matrix_samples": MATRIX_SAMPLES_FAMILIES,
     "phenotypes": PHENOTYPES_FAMILIES,
     "structure_samples": STRUCTURE_SAMPLES_FAMILIES,
+    "meta": META_FAMILIES,
 }
