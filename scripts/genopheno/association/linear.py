@@ -58,7 +58,7 @@ class Linear:
         squares = np.full(len(score), self.total)
         gappy = projected.gappy
         if gappy.size:
-            sums = (projected.absent @ self.leaving).T
+            sums = projected.missing_sums(self.leaving).T
             c, solved = projected.lost(sums[:-1])
             score[gappy] -= np.einsum("kb,kb->b", projected.inner[:, gappy], solved)
             squares[gappy] -= sums[-1] + np.einsum("kb,kb->b", c, solved)

@@ -29,30 +29,70 @@ import numpy as np
 from genopheno.association import small
 from genopheno.genotypes import Genotypes
 
+TILE = 64  # variants whose squares are held at a time: they stay in the cache
+DENSE = 0.03  # share of missing genotypes from which a matrix product is faster than a list
+BIT = np.arange(0, 64, 2, dtype=np.uint64)  # of a word of two bits a person
 COLLINEAR = 1e-8  # curvature left over by the covariates, as a fraction of that by the mean alone
 
 
 class Block:
     """Genotypes of a few variants, decoded once for all traits.
 
+    Parameters
+    ----------
+    memory : of a block that is done with, to be written over; None: new.
+
     Attributes
     ----------
     dosage : (variants, samples) float64 counts of the effect allele, missing as 0.
+    memory : that the dosages are in.
     """
 
-    def __init__(self, genotypes: Genotypes, start: int, stop: int):
+    def __init__(
+        self, genotypes: Genotypes, start: int, stop: int, memory: np.ndarray | None = None
+    ):
         self._genotypes, self.start, self.stop = genotypes, start, stop
-        self.dosage = genotypes.decode(start, stop, (2, 0, 1, 0), np.float64)
+        shape = stop - start, genotypes.n_samples + -genotypes.n_samples % 4
+        # Fresh memory costs more than the decoding: the system hands it out page by page.
+        self.memory = np.empty(shape) if memory is None or len(memory) < shape[0] else memory
+        self.dosage = genotypes.decode(
+            start, stop, (2, 0, 1, 0), np.float64, out=self.memory[: shape[0]]
+        )
         self._bits = code_bits(genotypes.packed(start, stop))
 
-    @cached_property
-    def squared(self) -> np.ndarray:
-        """Squares of `dosage`."""
-        return np.square(self.dosage)
+    def square_sums(self, weights: np.ndarray) -> np.ndarray:
+        """Sums of `weights` (samples,) times the squared dosages: (variants,)."""
+        out = np.empty(len(self.dosage))
+        squares = np.empty((min(TILE, len(out)), self.dosage.shape[1]))
+        for at in range(0, len(out), TILE):
+            part = self.dosage[at : at + TILE]
+            out[at : at + TILE] = np.square(part, out=squares[: len(part)]) @ weights
+        return out
 
     def absent(self, rows: np.ndarray) -> np.ndarray:
         """(len(rows), samples) float64, 1 where the genotype is missing."""
         return self._genotypes.decode_rows(self.start + rows, (0, 1, 0, 0), np.float64)
+
+    @cached_property
+    def _missing(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and sample of each missing genotype, row by row."""
+        row, word = np.nonzero(self._bits[1])
+        place, bit = np.nonzero((self._bits[1][row, word][:, None] >> BIT) & np.uint64(1))
+        return row[place], 32 * word[place] + bit
+
+    def missing_sums(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Sums of `columns` (samples, m) over the people without a genotype: (len(rows), m).
+
+        Each of `rows` has such people.
+        """
+        row, sample = self._missing
+        start, stop = np.searchsorted(row, rows), np.searchsorted(row, rows, "right")
+        if (stop - start).sum() > DENSE * len(rows) * len(columns):
+            return self.absent(rows) @ columns
+        taken = np.zeros(len(self.dosage) + 1, dtype=bool)
+        taken[rows] = True
+        starts = np.cumsum(stop - start) - (stop - start)
+        return np.add.reduceat(columns[sample[taken[row]]], starts)
 
     def count(self, mask: np.ndarray, n: int) -> Counts:
         """Exact genotype counts among the `n` people of a mask made by `mask_words`."""
@@ -118,15 +158,23 @@ class Space:
     x : (samples, k) covariates with the intercept, full rank on `used`.
     used : (samples,) bool.
     weights : (samples,) positive on `used`; None: 1.
+    residual : (samples,) r of the only trait of this space, 0 off `used`; None: there are more.
 
     Attributes
     ----------
     basis : (samples, k) Q, 0 off `used`.
     scaled : (samples, k) W^½ Q.
+    columns : what genotypes are multiplied with, `scaled` and the residual.
     pairs : (samples, k (k + 1) / 2) products of the columns of Q.
     """
 
-    def __init__(self, x: np.ndarray, used: np.ndarray, weights: np.ndarray | None = None):
+    def __init__(
+        self,
+        x: np.ndarray,
+        used: np.ndarray,
+        weights: np.ndarray | None = None,
+        residual: np.ndarray | None = None,
+    ):
         root = None if weights is None else np.sqrt(weights[used])
         inside = small.orthonormal(x[used] if root is None else x[used] * root[:, None])
         self.k = x.shape[1]
@@ -139,6 +187,9 @@ class Space:
         if root is not None:
             self.scaled = np.zeros_like(self.basis)
             self.scaled[used] = inside * root[:, None]
+        self.columns = self.scaled
+        if residual is not None:
+            self.columns = np.column_stack([self.scaled, residual])
         self.pairs = small.pair_products(self.basis)
 
 
@@ -151,24 +202,31 @@ class Projected:
     inner : (k, variants) b = Q'W^½ g.
     solved : (k, variants) A⁻¹b.
     regular : (variants,) the covariates keep full rank without the missing people.
-    gappy : indices of the variants with missing genotypes; `absent` and `factor` are theirs.
+    gappy : indices of the variants with missing genotypes; `factor` is theirs.
+    residual_sums : (variants,) g'r; None where the space has no residuals.
     """
 
     def __init__(self, space: Space, block: Block):
         self.counts = block.count(space.mask, space.n)
-        self.inner = np.ascontiguousarray((block.dosage @ space.scaled).T)
+        products = block.dosage @ space.columns
+        self.inner = np.ascontiguousarray(products[:, : space.k].T)
+        self.residual_sums = products[:, space.k] if products.shape[1] > space.k else None
+        self._block = block
         self.solved = self.inner.copy()
         self.regular = np.ones(self.inner.shape[1], dtype=bool)
         self.gappy = np.flatnonzero(self.counts.called < space.n)
         if self.gappy.size:
-            self.absent = block.absent(self.gappy)
-            gram = -small.unpack(self.absent @ space.pairs, space.k)
+            gram = -small.unpack(self.missing_sums(space.pairs), space.k)
             gram[np.arange(space.k), np.arange(space.k)] += 1
             self.factor, regular = small.cholesky(gram)
             self.regular[self.gappy] = regular
             self.solved[:, self.gappy] = small.solve(self.factor, self.inner[:, None, self.gappy])[
                 :, 0
             ]
+
+    def missing_sums(self, columns: np.ndarray) -> np.ndarray:
+        """Sums of `columns` (samples, m) over the people who leave: (gappy, m)."""
+        return self._block.missing_sums(self.gappy, columns)
 
     def lost(
         self, sums: np.ndarray, total: np.ndarray | float = 0.0

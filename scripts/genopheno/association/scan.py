@@ -199,8 +199,10 @@ class _Scanner:
         start, stop = blocks[0][1], blocks[-1][2]
         traits = self.tasks.traits
         pieces: list[list[_Rows]] = [[] for _ in traits]
+        memory = None
         for contig, first, last in blocks:
-            block = Block(self.genotypes, first, last)
+            block = Block(self.genotypes, first, last, memory)
+            memory = block.memory
             projected: dict[int, Projected] = {}
             for task, rows in zip(self.tasks.of(contig), pieces, strict=True):
                 key = id(task.space)
