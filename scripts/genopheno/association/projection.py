@@ -31,7 +31,7 @@ from genopheno.genotypes import Genotypes
 
 TILE = 64  # variants whose squares are held at a time: they stay in the cache
 DENSE = 0.03  # share of missing genotypes from which a matrix product is faster than a list
-BIT = np.arange(0, 64, 2, dtype=np.uint64)  # of a word of two bits a person
+PEOPLE, PEOPLE_A_WORD = np.uint64(0x5555555555555555), 32  # the bits of people, and how many
 COLLINEAR = 1e-8  # curvature left over by the covariates, as a fraction of that by the mean alone
 
 
@@ -76,9 +76,20 @@ class Block:
     @cached_property
     def _missing(self) -> tuple[np.ndarray, np.ndarray]:
         """Row and sample of each missing genotype, row by row."""
-        row, word = np.nonzero(self._bits[1])
-        place, bit = np.nonzero((self._bits[1][row, word][:, None] >> BIT) & np.uint64(1))
-        return row[place], 32 * word[place] + bit
+        words = (self._bits[1] & PEOPLE).ravel()
+        at = np.flatnonzero(words != 0)
+        left, places, people = words[at], [], []
+        while at.size:  # as often as a word has people: once or twice
+            lowest = left & (~left + np.uint64(1))
+            places.append(at)
+            people.append(np.bitwise_count(lowest - np.uint64(1)) // 2)
+            left = left ^ lowest
+            more = left != 0
+            at, left = at[more], left[more]
+        place, person = np.concatenate(places), np.concatenate(people)
+        order = np.argsort(place, kind="stable")
+        row, word = np.divmod(place[order], self._bits[1].shape[1])
+        return row, PEOPLE_A_WORD * word + person[order]
 
     def missing_sums(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Sums of `columns` (samples, m) over the people without a genotype: (len(rows), m).
