@@ -46,6 +46,13 @@ def logistic(eta: np.ndarray) -> np.ndarray:
     return 0.5 * (1.0 + np.tanh(0.5 * eta))
 
 
+def halley(value: np.ndarray, slope: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """Step to the root of value - slope δ - bend δ²/2; Newton's where it would more than double."""
+    newton = value / slope
+    change = newton * bend / (2 * slope)
+    return newton / np.where(change > -0.5, 1 + change, 1.0)
+
+
 def log_likelihood(y: np.ndarray, eta: np.ndarray, present: np.ndarray | None) -> np.ndarray:
     """Bernoulli log likelihood over the last axis, of the people `present` (1 or 0)."""
     # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|) does not overflow, and its parts are vectorised.
@@ -82,10 +89,7 @@ class _State:
         """Halley's step; a shorter one where the penalty bends upwards, at most `MAX_STEP`."""
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.where(self.curvature > 0, self.curvature, self.information)
-            newton = self.score / slope
-            bend = newton * self.skew / (2 * slope)
-            step = newton / np.where(np.abs(bend) < 0.5, 1 + bend, 1.0)
-        return np.clip(step, -MAX_STEP, MAX_STEP)
+            return np.clip(halley(self.score, slope, self.skew), -MAX_STEP, MAX_STEP)
 
     def put(self, rows: np.ndarray, other: _State) -> None:
         for name, values in vars(other).items():

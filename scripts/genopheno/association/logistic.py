@@ -186,7 +186,11 @@ class Logistic:
             present[gappy] -= block.absent(rows[gappy])[:, self.index]
             free[gappy] *= present[gappy]
         if self.saddlepoint:
-            found = spa.neg_log10_p(free, self.y, self.eta)
+            common = projected.counts.alleles[rows] > projected.counts.called[rows]
+            carriers = genotype != np.where(common, 2.0, 0.0)[:, None]
+            if present is not None:
+                carriers &= present > 0
+            found = spa.neg_log10_p(free, self.y, self.eta, carriers)
             good = np.isfinite(found) & (found > 0)
             at = rows[good]
             estimates.neg_log10_p[at] = found[good]
