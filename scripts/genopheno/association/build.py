@@ -161,6 +161,7 @@ def _trait(
             left_out[reason] = left_out.get(reason, 0) + count
         used = used & ~bad
 
+    complete = eligible.copy()
     leave(~np.isfinite(y), "trait missing")
     if transform == "log":
         with np.errstate(invalid="ignore"):
@@ -170,7 +171,8 @@ def _trait(
     for name in names:
         categorical = is_categorical(name, joined[name], known)
         values[name] = categories(name, joined[name]) if categorical else joined[name].astype(float)
-        leave(values[name].isna().to_numpy(), f"covariate {name} missing")
+        complete &= values[name].notna().to_numpy()
+        leave(~complete, f"covariate {name} missing")
 
     columns, labels, notices = numeric_columns(values, known, used)
     columns += list(scores.T)
@@ -188,10 +190,11 @@ def _trait(
         trait["name"],
         trait["type"],
         np.where(used, y, np.nan),
-        np.where(used[:, None], x, np.nan),
+        np.where(complete[:, None], x, np.nan),
         [labels[i] for i in keep],
         None,
         info,
+        complete,
     )
     made.reason = _unfit(made)
     if made.reason is None and transform != "none":

@@ -10,8 +10,10 @@ On disk a design is ``design.parquet``, one row per sample, and ``design.json`` 
 =======================  ==================================================================
 ``sample``               sequenced library pool, as in the genotype files
 ``y:{trait}``            the transformed trait (binary: 1 case, 0 control); null: not used
-``x:{trait}:{name}``     a covariate of that trait; null: the sample is not used. The
+``x:{trait}:{name}``     a covariate of that trait; null: the sample cannot be used. The
                          intercept is not written. Columns have full rank with it.
+``complete:{trait}``     the sample could be used: it has genotypes and all covariates,
+                         whether or not the trait is known
 =======================  ==================================================================
 
 Any engine that fits these columns, people with a null left out, fits the same model.
@@ -40,11 +42,13 @@ class TraitDesign:
     name : name of the trait.
     type : 'quantitative' or 'binary'.
     y : (samples,) float64, transformed; NaN where the sample is not used.
-    x : (samples, k) float64 covariates without the intercept; NaN where not used.
+    x : (samples, k) float64 covariates without the intercept; NaN where not `complete`.
     covariates : names of the columns of x; a category is 'name=level'.
     reason : why it is not fitted; None: it is.
     info : what else is published: unit, transform, reference levels, notices, counts of
         samples left out by reason, the model and why.
+    complete : (samples,) bool, those that could be used: with genotypes and all covariates,
+        whether or not the trait is known. None: those used.
     """
 
     name: str
@@ -54,6 +58,11 @@ class TraitDesign:
     covariates: list[str]
     reason: str | None = None
     info: dict = field(default_factory=dict)
+    complete: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.complete is None:
+            self.complete = self.used
 
     @property
     def used(self) -> np.ndarray:
@@ -124,8 +133,13 @@ class Design:
             return out
 
         traits = [
-            TraitDesign(t.name, t.type, move(t.y), move(t.x), t.covariates, t.reason, t.info)
-            for t in self.traits
+            replace(
+                trait,
+                y=move(trait.y),
+                x=move(trait.x),
+                complete=trait.complete[index] & (index >= 0),
+            )
+            for trait in self.traits
         ]
         return Design(list(samples), traits, self.info)
 
@@ -141,6 +155,8 @@ class Design:
             told = fields.member("design", "y:{trait}", trait=trait.name)
             extra.append(replace(told, unit=unit))
             columns.append(pa.array(trait.y, from_pandas=True))
+            extra.append(fields.member("design", "complete:{trait}", trait=trait.name))
+            columns.append(pa.array(trait.complete))
             for name, values in zip(trait.covariates, trait.x.T, strict=True):
                 extra.append(
                     fields.member(
@@ -198,6 +214,7 @@ def read(path: str | Path) -> Design:
                 covariates,
                 entry["reason"],
                 {key: value for key, value in entry.items() if key not in derived},
+                table[f"complete:{name}"].to_numpy(),
             )
         )
     return Design(samples, traits, info)

@@ -36,6 +36,7 @@ DESIGN_FAMILIES = columns(
     "controlled",
     """
 y:{trait}             | float64 | | trait {trait} after its transformation; 1 case, 0 control; missing: the person is not tested for it
+complete:{trait}      | bool    | | the person has genotypes and all covariates of {trait}, whether or not {trait} is known
 x:{trait}:{covariate} | float64 | | column {covariate} of the covariates of {trait}
 """,
 )
