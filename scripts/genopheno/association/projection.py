@@ -21,6 +21,7 @@ bits whether it is scanned alone or with others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,19 +92,20 @@ class Block:
         row, word = np.divmod(place[order], self._bits[1].shape[1])
         return row, PEOPLE_A_WORD * word + person[order]
 
-    def missing_sums(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Sums of `columns` (samples, m) over the people without a genotype: (len(rows), m).
+    def missing_sums(self, rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """How to sum columns (samples, m) over the people without a genotype: (len(rows), m).
 
         Each of `rows` has such people.
         """
         row, sample = self._missing
-        start, stop = np.searchsorted(row, rows), np.searchsorted(row, rows, "right")
-        if (stop - start).sum() > DENSE * len(rows) * len(columns):
-            return self.absent(rows) @ columns
-        taken = np.zeros(len(self.dosage) + 1, dtype=bool)
+        sizes = np.searchsorted(row, rows, "right") - np.searchsorted(row, rows)
+        if sizes.sum() > DENSE * len(rows) * self.dosage.shape[1]:
+            absent = self.absent(rows)
+            return lambda columns: absent @ columns
+        taken = np.zeros(len(self.dosage), dtype=bool)
         taken[rows] = True
-        starts = np.cumsum(stop - start) - (stop - start)
-        return np.add.reduceat(columns[sample[taken[row]]], starts)
+        people, starts = sample[taken[row]], np.cumsum(sizes) - sizes
+        return lambda columns: np.add.reduceat(columns[people], starts)
 
     def count(self, mask: np.ndarray, n: int) -> Counts:
         """Exact genotype counts among the `n` people of a mask made by `mask_words`."""
@@ -214,6 +216,7 @@ class Projected:
     solved : (k, variants) A⁻¹b.
     regular : (variants,) the covariates keep full rank without the missing people.
     gappy : indices of the variants with missing genotypes; `factor` is theirs.
+    missing_sums : for columns (samples, m), their sums (gappy, m) over the people who leave.
     residual_sums : (variants,) g'r; None where the space has no residuals.
     """
 
@@ -222,11 +225,11 @@ class Projected:
         products = block.dosage @ space.columns
         self.inner = np.ascontiguousarray(products[:, : space.k].T)
         self.residual_sums = products[:, space.k] if products.shape[1] > space.k else None
-        self._block = block
         self.solved = self.inner.copy()
         self.regular = np.ones(self.inner.shape[1], dtype=bool)
         self.gappy = np.flatnonzero(self.counts.called < space.n)
         if self.gappy.size:
+            self.missing_sums = block.missing_sums(self.gappy)
             gram = -small.unpack(self.missing_sums(space.pairs), space.k)
             gram[np.arange(space.k), np.arange(space.k)] += 1
             self.factor, regular = small.cholesky(gram)
@@ -235,9 +238,22 @@ class Projected:
                 :, 0
             ]
 
-    def missing_sums(self, columns: np.ndarray) -> np.ndarray:
-        """Sums of `columns` (samples, m) over the people who leave: (gappy, m)."""
-        return self._block.missing_sums(self.gappy, columns)
+    @cached_property
+    def curvature(self) -> np.ndarray:
+        """V for weights of 1; NaN where the covariates leave nothing of the genotype."""
+        counts = self.counts
+        curvature = counts.squares - np.einsum("kb,kb->b", self.inner, self.solved)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            around_mean = counts.squares - np.square(counts.alleles) / counts.called
+        # A genotype that all share leaves nothing but rounding: counts are exact, so ask them.
+        varies = counts.squares * counts.called > np.square(counts.alleles)
+        there = self.regular & varies & (curvature > COLLINEAR * around_mean)
+        return np.where(there, curvature, np.nan)
+
+    def norm(self, c: np.ndarray) -> np.ndarray:
+        """c'A⁻¹c of the gappy variants, for c (k, gappy)."""
+        half = small.forward(self.factor, c)
+        return np.einsum("kb,kb->b", half, half)
 
     def lost(
         self, sums: np.ndarray, total: np.ndarray | float = 0.0

@@ -61,6 +61,16 @@ def cholesky(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return factor, regular
 
 
+def forward(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """L⁻¹ of factors L of `cholesky` times right (k, batch): (k, batch)."""
+    x = right.copy()
+    for j in range(len(factor)):
+        if j:
+            x[j] -= np.einsum("ib,ib->b", factor[j, :j], x[:j])
+        x[j] /= factor[j, j]
+    return x
+
+
 def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve with factors of `cholesky`: right (k, m, batch) -> (k, m, batch)."""
     k = len(factor)
