@@ -131,7 +131,8 @@ class _Tails:
             out[rows] = self._tail(s[rows], t[rows], rows)
         if self.largest is not None:
             self.near = np.abs(t).reshape(2, -1).max(0) * self.largest <= NEAR
-        return np.logaddexp(out[: self.size], out[self.size :])
+        with np.errstate(invalid="ignore"):  # a search that did not end
+            return np.logaddexp(out[: self.size], out[self.size :])
 
     def _half(self, rows: np.ndarray) -> np.ndarray:
         return self.half[rows] if self.half.ndim == 2 else self.half
