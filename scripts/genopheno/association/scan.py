@@ -170,7 +170,7 @@ class _Scanner:
     ):
         self.genotypes, self.tasks, self.min_allele_count = genotypes, tasks, min_allele_count
         self.block = block_size(genotypes.n_samples)
-        self.rows = min(16_384, ROWS_IN_FLIGHT // len(tasks.traits))
+        self.rows = min(8192, ROWS_IN_FLIGHT // len(tasks.traits))
         self.rsids = None
         if rsids is not None:
             place = pc.index_in(genotypes.table["variant_id"], rsids["variant_id"])
