@@ -122,7 +122,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "growth", "svg.fonttype": "none", "font.size": 9})
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, panels = pyplot.subplots(1, 2, figsize=(8.5, 3.6), layout="constrained")
     sizes = sorted({run.people for run in runs})
@@ -144,6 +144,8 @@ def draw(runs: list[Run], path: Path) -> None:
         ticks = sorted({run.variants for run in runs})
         panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         panel.minorticks_off()
+        panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
         panel.grid(alpha=0.3)
     panels[0].legend(fontsize=7)
     figure.savefig(path, metadata={"Date": None})
