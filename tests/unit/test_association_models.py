@@ -10,7 +10,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import optimize, stats
 
-from genopheno.association import firth, pvalues, small
+from genopheno.association import firth, firth_single, pvalues, small
 from genopheno.association.linear import Linear
 from genopheno.association.logistic import Logistic
 from genopheno.association.projection import Block, Projected, Space
@@ -194,7 +194,7 @@ def test_approximate_firth_is_the_maximum(case):
         p = 1 / (1 + np.exp(-eta))
         return np.sum(y * eta - np.logaddexp(0, eta)) + np.log(np.sum(p * (1 - p) * g * g)) / 2
 
-    fit = firth.approximate(np.stack([g, -g]), y, offset)
+    fit = firth_single.approximate(np.stack([g, -g]), y, offset)
     best = optimize.minimize_scalar(lambda b: -value(b), (-1, 1), options={"xtol": 1e-12})
     assert fit.converged.all()
     np.testing.assert_allclose(fit.beta, [best.x, -best.x], atol=1e-6)

@@ -9,7 +9,7 @@ covariates it is a Firth fit instead. Then, variant by variant:
                     where p is large, too bold for rare variants and few cases.
 `firth-approximate` where the score's p is below `firth_below`.
 `firth`             where that p is below `exact_firth_below`, or where that fit did not
-                    end. Both in `firth`.
+                    end. In `firth_single` and `firth`.
 
 `spa`               with ``correction="spa"``, in place of both: the score test with its p-value
                     from the saddlepoint (`spa`), and the SE that goes with it. Where its
@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genopheno.association import firth, pvalues, small, spa
+from genopheno.association import firth, firth_single, pvalues, small, spa
 from genopheno.association.estimates import (
     FIRTH,
     FIRTH_APPROXIMATE,
@@ -201,7 +201,7 @@ class Logistic:
                 return
             rows, free, genotype = rows[~good], free[~good], genotype[~good]
             present = None if present is None else present[~good]
-        fit = firth.approximate(free, self.y, self.offset)
+        fit = firth_single.approximate(free, self.y, self.offset)
         neg_log10_p = np.where(fit.converged, pvalues.from_chi2(fit.statistic), np.nan)
         _put(estimates, rows, fit, neg_log10_p, FIRTH_APPROXIMATE)
 
