@@ -29,6 +29,7 @@ GOAL_MEMORY, GOAL_TRAITS = 4096, 3.0
 TRAITS, MISSING, CASES = 10, 0.03, 0.3
 FULL = (1000, 2000, 5000), (25_000, 50_000, 100_000)
 QUICK = (500, 1000), (4000, 8000)
+BLOCK = 1000  # variants, the default of the command
 FAR = ((50_000, 500_000), (50_000, 10_000_000))
 
 
@@ -114,6 +115,12 @@ def extrapolate(runs: list[Run], step: str) -> None:
     for people, variants in FAR:
         hours = np.array(terms(people, variants, step)) / scale @ weights / 3600
         print(f"{step}, extrapolated to {people} people, {variants} variants: {hours:.1f} hours")
+        if step == "step 1":
+            predictors = variants / BLOCK * 5
+            print(
+                f"  not in it: the factors of level 1, {predictors:.0f} predictors, whose products "
+                f"take {predictors**2 * 8 / 2**30:.1f} GiB a trait"
+            )
 
 
 def draw(runs: list[Run], path: Path) -> None:
