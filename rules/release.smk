@@ -44,6 +44,7 @@ rule report:
         join="results/cohort/join.json",
         structure="results/structure/structure.json",
         scan="results/association/scan.json",
+        calibration="results/association/calibration.json",
         summaries="results/summaries/summaries.json",
         matrices="results/matrices/dictionary.tsv",
         formats=MATRIX_FILES,

@@ -178,12 +178,16 @@ def trait_summary(
     trait: TraitDesign, out_dir: str | Path, left_out: dict[str, int], model: dict | None = None
 ) -> dict:
     """What ``scan.json`` says of one trait, from its design and its Parquet file."""
-    from genopheno.association import pvalues
+    from genopheno.association import inflation
 
     table = pq.read_table(
-        parquet_path(out_dir, trait.name), columns=["neg_log10_p_value", "test", "converged"]
+        parquet_path(out_dir, trait.name),
+        columns=["neg_log10_p_value", "effect_allele_frequency", "test", "converged"],
     )
-    neg_log10_p = table["neg_log10_p_value"].to_numpy()
+    neg_log10_p, frequency = (
+        np.asarray(table[name].to_numpy(), dtype=float)
+        for name in ("neg_log10_p_value", "effect_allele_frequency")
+    )
     tests = {
         entry["values"]: entry["counts"] for entry in pc.value_counts(table["test"]).to_pylist()
     }
@@ -210,7 +214,7 @@ def trait_summary(
         "n_variants": table.num_rows - not_converged,
         "variants_left_out": variants_left_out,
         "tests": tests,
-        "lambda_gc": pvalues.lambda_gc(np.asarray(neg_log10_p, dtype=float)),
+        **inflation.summary(neg_log10_p, frequency, trait.n_cases, trait.n_controls),
         "max_neg_log10_p_value": (pc.max(table["neg_log10_p_value"]).as_py()),
         "reason": reason,
         **(model or {}),

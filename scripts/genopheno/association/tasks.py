@@ -66,6 +66,7 @@ class Tasks:
     loco : predictions of step 1, in the same order; None: no trait may need them.
     firth_below, exact_firth_below, correction : see `logistic`.
     threads : workers for the relationships.
+    relationships : made before, by the bytes of the people used; missing ones are added.
 
     Attributes
     ----------
@@ -86,6 +87,7 @@ class Tasks:
         exact_firth_below: float,
         correction: str,
         threads: int,
+        relationships: dict[bytes, Relationship] | None = None,
     ):
         self._genotypes, self._loco, self._threads = genotypes, loco, threads
         self._refining = {
@@ -98,7 +100,7 @@ class Tasks:
         self._held: OrderedDict[str, dict[str, Task]] = OrderedDict()
         self._lock = Lock()
         self.traits: list[TraitDesign] = []
-        self._relationships: dict[bytes, Relationship] = {}
+        self._relationships = {} if relationships is None else relationships
         contigs = list(dict.fromkeys(name for name, _, _ in genotypes.contigs()))
         for trait in design.fitted:
             try:

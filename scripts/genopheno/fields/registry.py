@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
-from genopheno.fields.association import ASSOCIATION, DESIGN, DESIGN_FAMILIES, LOCO
+from genopheno.fields.association import (
+    ASSOCIATION,
+    CALIBRATION,
+    DESIGN,
+    DESIGN_FAMILIES,
+    LOCO,
+)
 from genopheno.fields.cohort import (
     COHORT_SAMPLES,
     COHORT_VARIANTS,
@@ -53,6 +59,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "design": DESIGN,
     "association": ASSOCIATION,
     "loco": LOCO,
+    "calibration": CALIBRATION,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
     "trait_distributions": TRAIT_DISTRIBUTIONS,
@@ -82,6 +89,7 @@ DESCRIPTIONS: dict[str, str] = {
     "projected": "A row per sample projected on the components of an earlier cohort",
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
+    "calibration": "A row per null, test, bin of frequency and α: how often null traits are rejected",
     "association": "A row per variant that was tested, for one trait",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",

@@ -32,6 +32,7 @@ MAKERS = {
     "phenotypes/": "genopheno phenotypes",
     "cohort/": "genopheno join",
     "structure/": "genopheno structure",
+    "association/calibration": "genopheno calibrate",
     "association/": "genopheno associate",
     "summaries/": "genopheno summarise",
     "matrices/": "genopheno matrices",

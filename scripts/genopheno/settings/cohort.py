@@ -67,6 +67,20 @@ class WholeGenomeRegression(Section):
     """Variants below this minor allele frequency are not used for the predictions."""
 
 
+class Calibration(Section):
+    replicates: Annotated[int, Field(ge=2)] = 20
+    """Null traits per null, model and case fraction."""
+    variants: Positive = 1000
+    """Variants drawn at random that each null trait is tested with."""
+    case_fractions: list[Annotated[float, Field(gt=0, lt=1)]] = [0.5, 0.1, 0.01]
+    """Shares of cases of simulated binary traits; a share with fewer than 5 cases is skipped."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of variants and traits."""
+    ld_scores: Path | None = None
+    """LD scores for the LD-score intercept (columns CHR, SNP, BP, L2, as ldsc writes them); null:
+    those of the cohort's own genotypes, where it has enough people and variants."""
+
+
 class Association(Section):
     engine: Literal["numpy", "hail"] = "numpy"
     """numpy: kernels on genotype blocks, one machine. hail: the same through Hail (Spark)."""
@@ -89,6 +103,9 @@ class Association(Section):
     """Binary traits: score tests with p below this are refined (approximate Firth, or spa)."""
     exact_firth_below: Fraction = 1e-4
     """Binary traits: approximate Firth with p below this is refitted by exact Firth."""
+    calibration: Calibration = Calibration()
+    """Null simulations on the cohort's own genotypes: how often each test errs
+    (docs/calibration.md)."""
 
 
 class Summaries(Section):
