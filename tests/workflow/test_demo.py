@@ -83,6 +83,7 @@ def test_every_table_is_declared_and_the_dictionary_names_every_column(demo) -> 
         ("structure/kinship.parquet", "kinship"),
         ("association/design.parquet", "design"),
         ("association/ldl.parquet", "association"),
+        ("association/calibration.parquet", "calibration"),
         ("summaries/frequencies.parquet", "group_frequencies"),
         ("summaries/groups.parquet", "groups"),
         ("summaries/phenotypes.parquet", "trait_distributions"),

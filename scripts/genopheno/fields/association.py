@@ -70,6 +70,6 @@ ratio                   | float64 |      | type_one_error / alpha
 ratio_low               | float64 |      | lower end of the 95 % interval of ratio; it respects that tests of linked variants are correlated | Korn and Graubard 1998
 ratio_high              | float64 |      | upper end of that interval | Korn and Graubard 1998
 design_effect           | float64 |      | by how much that correlation widens the variance of type_one_error
-verdict                 | string  |      | inflated or conservative: the interval that misses in 5 % of whole tables does not hold alpha; fine: it does; too few tests: fewer than 5 rejections are to be expected | | fine, inflated, conservative, too few tests
+verdict                 | string  |      | inflated or conservative: the interval that misses in 5 % of whole tables does not hold alpha; fine: it does; too few tests: it does, but fewer than 5 rejections are to be expected | | fine, inflated, conservative, too few tests
 """,
 )

@@ -146,6 +146,7 @@ def _ratios(rows: pd.DataFrame) -> dict[str, Any]:
             {
                 "type": "scatter",
                 "mode": "markers",
+                "orientation": "h",  # bins beside one another, below the name of the test
                 "name": markup_free(name if name[0] not in "0" else f"MAF {name}"),
                 "y": [markup_free(label) for label in here["label"]],
                 "x": numbers(here["ratio"], 4),

@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 ALPHAS = (1e-2, 1e-3, 1e-4, 1e-5)
 FEW_COPIES = 20  # below so many minor alleles frequency says little, the count does
@@ -27,7 +27,7 @@ EDGES = (0.0, 0.01, 0.05, 0.5)  # of the minor allele frequency
 ALL, RARE = "all", f"count < {FEW_COPIES}"
 BINS = (ALL, RARE, *(f"{a:g}-{b:g}" for a, b in itertools.pairwise(EDGES)))
 ENOUGH = 20
-EXPECTED = 5  # rejections to be expected, of independent tests, for a verdict
+EXPECTED = 5  # rejections, of independent tests, below which a rate cannot be called right
 FINE, INFLATED, CONSERVATIVE, FEW = VERDICTS = ("fine", "inflated", "conservative", "too few tests")
 CONFIDENCE, FAMILY = 0.95, 0.05  # of the interval shown; false alarms in a whole table
 
@@ -69,8 +69,9 @@ class Tally:
         y, place = neg_log10_p[known], place[known]
         below = y[:, None] > -np.log10(ALPHAS)
         tests = np.bincount(place, minlength=len(BINS))
-        rejected = np.zeros((len(BINS), len(ALPHAS)), np.int64)
-        np.add.at(rejected, place, below)
+        rejected = np.stack(
+            [np.bincount(place[column], minlength=len(BINS)) for column in below.T], axis=1
+        )
         tests[0], rejected[0] = len(y), below.sum(0)
         self._tests.append(tests)
         self._rejected.append(rejected)
@@ -135,8 +136,8 @@ class Tally:
         return {
             "expected": expected.round(4).tolist(),
             "observed": ((np.maximum(step, 0) + 0.5) * STEP).round(4).tolist(),
-            "low": (-np.log10(stats.beta.ppf(0.975, k, m - k + 1))).round(4).tolist(),
-            "high": (-np.log10(stats.beta.ppf(0.025, k, m - k + 1))).round(4).tolist(),
+            "low": (-np.log10(special.betaincinv(k, m - k + 1, 0.975))).round(4).tolist(),
+            "high": (-np.log10(special.betaincinv(k, m - k + 1, 0.025))).round(4).tolist(),
         }
 
     @property
@@ -146,7 +147,7 @@ class Tally:
         if not n:
             return None
         middle = (np.searchsorted(np.cumsum(self.histogram), n / 2) + 0.5) * STEP
-        return float(stats.chi2.isf(10**-middle, 1) / stats.chi2.isf(0.5, 1))
+        return float(special.chdtri(1, 10**-middle) / special.chdtri(1, 0.5))
 
 
 def design_effects(rejected: np.ndarray, tests: np.ndarray) -> list[float]:
@@ -169,11 +170,11 @@ def design_effects(rejected: np.ndarray, tests: np.ndarray) -> list[float]:
 def interval(k: int, n: int, effect: float, replicates: int, level: float) -> tuple[float, float]:
     """Korn and Graubard's interval of a rate k / n; see the module."""
     tail = (1 - level) / 2
-    shrink = (stats.norm.isf(tail) / stats.t.isf(tail, max(replicates - 1, 1))) ** 2
+    shrink = (special.ndtri(tail) / special.stdtrit(max(replicates - 1, 1), tail)) ** 2
     m = n / effect * shrink
     x = k / n * m
-    low = stats.beta.ppf(tail, x, m - x + 1) if k else 0.0
-    high = stats.beta.ppf(1 - tail, x + 1, m - x) if k < n else 1.0
+    low = special.betaincinv(x, m - x + 1, tail) if k else 0.0
+    high = special.betaincinv(x + 1, m - x, 1 - tail) if k < n else 1.0
     return float(low), float(high)
 
 
@@ -181,18 +182,24 @@ def judge(rows: list[dict]) -> None:
     """Give every row of a table its ``verdict``.
 
     A rate is off where the interval that misses in `FAMILY` of whole tables, not of rows,
-    does not hold α.
+    does not hold α. A few tests can show a rate that is far too high, but not one that is right.
     """
-    judged = [r for r in rows if r["n_tests"] / r["design_effect"] * r["alpha"] >= EXPECTED]
     for row in rows:
-        row["verdict"] = FEW
-    for row in judged:
         low, high = interval(
             row["n_rejected"],
             row["n_tests"],
             row["design_effect"],
             row["replicates"],
-            1 - FAMILY / len(judged),
+            1 - FAMILY / len(rows),
         )
         alpha = row["alpha"]
-        row["verdict"] = INFLATED if low > alpha else CONSERVATIVE if high < alpha else FINE
+        enough = row["n_tests"] / row["design_effect"] * alpha >= EXPECTED
+        row["verdict"] = (
+            INFLATED
+            if low > alpha
+            else FEW
+            if not enough
+            else CONSERVATIVE
+            if high < alpha
+            else FINE
+        )
