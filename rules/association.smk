@@ -123,13 +123,14 @@ rule calibrate:
         replicates=SETTINGS.association.calibration.replicates,
         variants=SETTINGS.association.calibration.variants,
         case_fractions=[
-            f"--case-fraction {share}"
-            for share in SETTINGS.association.calibration.case_fractions
+            f"--case-fraction {share}" for share in SETTINGS.association.calibration.case_fractions
         ],
         seed=SETTINGS.association.calibration.seed,
-        ld_scores=f"--ld-scores {SETTINGS.association.calibration.ld_scores}"
-        if SETTINGS.association.calibration.ld_scores
-        else "",
+        ld_scores=(
+            f"--ld-scores {SETTINGS.association.calibration.ld_scores}"
+            if SETTINGS.association.calibration.ld_scores
+            else ""
+        ),
         min_allele_count=SETTINGS.association.min_allele_count,
         correction=SETTINGS.association.correction,
         firth_below=SETTINGS.association.firth_below,
