@@ -12,7 +12,8 @@ import statsmodels.api as sm
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from genopheno.association import inflation, pvalues
+from genopheno import pvalues
+from genopheno.association import inflation
 from genopheno.association.calibration import ldscore
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError

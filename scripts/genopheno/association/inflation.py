@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from genopheno.association import pvalues
+from genopheno import pvalues
 
 EDGES = (0.0, 0.01, 0.05, 0.5)  # of the minor allele frequency
 FEWEST = 20  # variants of a bin that has a lambda

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genopheno import fields
-from genopheno.association import pvalues
+from genopheno import fields, pvalues
 from genopheno.association.calibration import ldscore
 from genopheno.association.calibration.run import Options, run
 from genopheno.association.design import Design, read
