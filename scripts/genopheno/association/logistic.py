@@ -8,8 +8,10 @@ covariates it is a Firth fit instead. Then, variant by variant:
                     degree of freedom; beta is the one-step estimate U/V, SE is V^-½. Good
                     where p is large, too bold for rare variants and few cases.
 `firth-approximate` where the score's p is below `firth_below`.
-`firth`             where that p is below `exact_firth_below`, or where that fit did not
-                    end. In `firth_single` and `firth`.
+`firth`             where that p is below `exact_firth_below`, where that fit did not end,
+                    and in its place throughout for traits with fewer than `PER_COVARIATE`
+                    cases, or controls, per covariate: an offset that is fitted once says
+                    too much there, and p comes out too large. In `firth_single`, `firth`.
 
 `spa`               with ``correction="spa"``, in place of both: the score test with its p-value
                     from the saddlepoint (`spa`), and the SE that goes with it. Where its
@@ -44,6 +46,7 @@ from genopheno.association.projection import COLLINEAR, Projected, Space
 NULL_ITERATIONS = 30
 NULL_TOLERANCE = 1e-10
 SEPARATED = 15.0  # log odds at which a fitted probability says that the fit runs away
+PER_COVARIATE = 10  # the rule of Peduzzi et al. 1996 (J Clin Epidemiol 49:1373)
 BATCH_NUMBERS = 150_000  # genotypes per batch of Firth fits: what stays in the cache
 
 
@@ -94,6 +97,7 @@ class Logistic:
     Attributes
     ----------
     null : 'logistic' or 'firth', how the null model was fitted.
+    few : there are so few cases or controls that every Firth fit is an exact one.
 
     Raises
     ------
@@ -126,6 +130,8 @@ class Logistic:
         elif not penalised:
             self.offset = eta
         self.null = "logistic" if converged else "firth"
+        rarer = min(self.y.sum(), len(self.y) - self.y.sum())
+        self.few = bool(rarer < PER_COVARIATE * self.x.shape[1])
         self.eta = eta
         self.saddlepoint = correction == "spa" and converged
 
@@ -207,7 +213,7 @@ class Logistic:
         neg_log10_p = np.where(fit.converged, pvalues.from_chi2(fit.statistic), np.nan)
         _put(estimates, rows, fit, neg_log10_p, FIRTH_APPROXIMATE)
 
-        again = ~fit.converged | (neg_log10_p > self.exact_below)
+        again = self.few | ~fit.converged | (neg_log10_p > self.exact_below)
         if again.any():
             fit = firth.exact(
                 self.x,
