@@ -139,6 +139,12 @@ class Association(Section):
             raise ValueError("engine hail has no conditional analysis: set engine to numpy")
         return self
 
+    @property
+    def imputed(self) -> list[Path]:
+        """Files of `dosages`, whether it is one, several or none."""
+        given = self.dosages or []
+        return given if isinstance(given, list) else [given]
+
 
 class Scores(Section):
     files: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")], Path] = {}
@@ -149,12 +155,6 @@ class Scores(Section):
     """Take A/T and C/G variants, whose strand nothing tells, as they stand in the file."""
     components: Annotated[int, Field(ge=0)] = 4
     """Principal components whose share of a score is taken out of its adjusted z-score."""
-
-    @property
-    def imputed(self) -> list[Path]:
-        """Files of `dosages`, whether it is one, several or none."""
-        given = self.dosages or []
-        return given if isinstance(given, list) else [given]
 
 
 class Summaries(Section):
