@@ -28,7 +28,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from genopheno.association import pvalues, small
+from genopheno import pvalues
+from genopheno.association import small
 from genopheno.association.block import Block
 from genopheno.association.cox import firth
 from genopheno.association.cox.risksets import RiskSets, reciprocal
@@ -142,7 +143,7 @@ class Cox:
         regular = np.ones(len(score), dtype=bool)
         if gappy.size:
             score[gappy], curvature[gappy], solved[:, gappy], regular[gappy] = self._complete(
-                g[:, gappy], sums[:, gappy], squares[gappy], self._people(projected.absent)
+                g[:, gappy], sums[:, gappy], squares[gappy], self._people(block.absent(gappy))
             )
         with np.errstate(divide="ignore", invalid="ignore"):
             # Carriers who were never at risk at an event say nothing.
