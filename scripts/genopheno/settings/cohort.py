@@ -166,12 +166,6 @@ class Association(Section):
             raise ValueError("engine hail has no conditional analysis: set engine to numpy")
         return self
 
-    @property
-    def imputed(self) -> list[Path]:
-        """Files of `dosages`, whether it is one, several or none."""
-        given = self.dosages or []
-        return given if isinstance(given, list) else [given]
-
 
 class Scores(Section):
     files: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")], Path] = {}
