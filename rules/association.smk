@@ -1,6 +1,15 @@
 # Who is tested how, predictions from the other chromosomes, and one scan for every declared trait.
 
 BY_ANCESTRY = any(ANCESTRY_GROUP in stratum.columns for stratum in STRATA)
+# What is scanned in place of the cohort's calls.
+SCANNED = (
+    [
+        "--dosages=results/dosages/dosages",
+        f"--min-imputation-quality={SETTINGS.association.min_imputation_quality}",
+    ]
+    if DOSAGES
+    else []
+)
 CONDITIONS = SETTINGS.association.condition_on
 INTERACTIONS = list(dict.fromkeys(SETTINGS.association.interactions))
 INTERACTION_REPORTS = expand(
@@ -17,9 +26,11 @@ rule design:
         phenotypes="results/phenotypes/phenotypes.parquet",
         traits="results/phenotypes/traits.json",
         components="results/structure/components.parquet",
-        # Groups and rsIDs only where they are asked for.
+        # Groups only where they are asked for, and what variants need that are conditioned on.
         structure=["results/structure/samples.parquet"] if BY_ANCESTRY else [],
         variants=["results/cohort/variants.parquet"] if CONDITIONS else [],
+        chromosomes=["results/reference/ploidy/chromosomes.json"] if CONDITIONS else [],
+        dosages=DOSAGES if CONDITIONS else [],
     output:
         design="results/association/design.parquet",
         report="results/association/design.json",
@@ -39,15 +50,24 @@ rule design:
         relatives=SETTINGS.association.relatives,
         strata=[f"--stratum={option}" for stratum in STRATA for option in stratum.options()],
         structure=["--structure", "results/structure/samples.parquet"] if BY_ANCESTRY else [],
-        conditions=[f"--condition-on={variant}" for variant in CONDITIONS],
-        variants=["--variants", "results/cohort/variants.parquet"] if CONDITIONS else [],
+        conditions=(
+            [
+                *[f"--condition-on={variant}" for variant in CONDITIONS],
+                "--variants=results/cohort/variants.parquet",
+                "--chromosomes=results/reference/ploidy/chromosomes.json",
+                f"--x-male-dosage={SETTINGS.association.x_male_dosage}",
+                *SCANNED[:1],
+            ]
+            if CONDITIONS
+            else []
+        ),
         interactions=[f"--interaction={name}" for name in INTERACTIONS],
     shell:
         "genopheno design --engine {params.engine} --genotypes results/cohort/genotypes"
         " --samples {input.samples} --phenotypes {input.phenotypes} --traits {input.traits}"
         " --components {input.components} --n-components {params.components}"
         " --relatives {params.relatives} --model {params.model} {params.strata:q}"
-        " {params.structure:q} {params.conditions:q} {params.variants:q} {params.interactions:q}"
+        " {params.structure:q} {params.conditions:q} {params.interactions:q}"
         " --out {output.design}"
         " > {log} 2>&1"
 
@@ -112,14 +132,7 @@ rule associate:
     params:
         engine=SETTINGS.association.engine,
         x_male_dosage=SETTINGS.association.x_male_dosage,
-        dosages=(
-            [
-                "--dosages=results/dosages/dosages",
-                f"--min-imputation-quality={SETTINGS.association.min_imputation_quality}",
-            ]
-            if DOSAGES
-            else []
-        ),
+        dosages=SCANNED,
         min_allele_count=SETTINGS.association.min_allele_count,
         correction=SETTINGS.association.correction,
         firth_below=SETTINGS.association.firth_below,
@@ -166,6 +179,8 @@ rule interact:
         models="results/association/design.json",
         loco="results/association/predictions/loco.parquet",
         predicted="results/association/predictions/loco.json",
+        chromosomes="results/reference/ploidy/chromosomes.json",
+        dosages=DOSAGES,
     output:
         table="results/association/interactions/{trait}.{covariate}.parquet",
         download="results/association/interactions/{trait}.{covariate}.tsv.gz",
@@ -184,11 +199,14 @@ rule interact:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
+        x_male_dosage=SETTINGS.association.x_male_dosage,
+        dosages=SCANNED,
         min_allele_count=SETTINGS.association.min_allele_count,
         firth_below=SETTINGS.association.firth_below,
     shell:
         "genopheno interact --genotypes results/cohort/genotypes --variants {input.variants}"
-        " --design {input.design} --loco {input.loco}"
+        " --design {input.design} --loco {input.loco} --chromosomes {input.chromosomes}"
+        " --x-male-dosage {params.x_male_dosage} {params.dosages}"
         " --trait {wildcards.trait} --covariate {wildcards.covariate}"
         " --min-allele-count {params.min_allele_count} --firth-below {params.firth_below}"
         " --out {output.table} --threads {threads} > {log} 2>&1"

@@ -37,11 +37,18 @@ def make_design(
     structure: Path | None = None,
     condition_on: Sequence[str] = (),
     variants: Path | None = None,
+    dosages: Path | None = None,
+    chromosomes: Path | None = None,
+    x_male_dosage: int = 2,
     interactions: Sequence[str] = (),
 ) -> None:
-    """Write who is tested for which trait, with which numbers and by which model."""
+    """Write who is tested for which trait, with which numbers and by which model.
+
+    `variants`, `dosages`, `chromosomes` and `x_male_dosage` are for `condition_on` alone.
+    """
     from genopheno.association import build, condition
     from genopheno.association.choice import Chooser
+    from genopheno.association.dosages import Dosages
 
     if engine == "hail":
         if model not in ("auto", "regression"):
@@ -71,7 +78,14 @@ def make_design(
     conditions = None
     if condition_on:
         named = fields.read(variants, ["variant_id", "rsid"]) if variants else None
-        conditions = condition.dosages(opened, condition_on, named)
+        conditions = condition.dosages(
+            opened,
+            condition_on,
+            named,
+            imputed=Dosages.of(dosages, opened.samples) if dosages else None,
+            chromosomes=SexChromosomes.read(chromosomes) if chromosomes else None,
+            x_male_dosage=x_male_dosage,
+        )
     design = build.design(
         fields.read(samples),
         fields.read(phenotypes),
@@ -273,6 +287,10 @@ def interact(
     out: Path,
     loco: Path | None,
     variants: Path | None,
+    chromosomes: Path | None,
+    x_male_dosage: int,
+    dosages: Path | None,
+    min_imputation_quality: float,
     min_allele_count: int,
     firth_below: float,
     threads: int,
@@ -291,5 +309,9 @@ def interact(
         firth_below=firth_below,
         threads=threads,
         loco=loco,
+        chromosomes=SexChromosomes.read(chromosomes) if chromosomes else None,
+        x_male_dosage=x_male_dosage,
+        dosages=dosages,
+        min_imputation_quality=min_imputation_quality,
         rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
     )

@@ -45,6 +45,7 @@ def results(tmp_path):
             "trait": trait, "covariate": covariate, "terms": terms, "n": 50, "n_variants": n,
             "variants_left_out": {"monomorphic": 4}, "lambda_gc": {P: 1.0, f"robust_{P}": None},
             "reason": None if n else "the mixed model has none",
+            "coding": {"not_fitted": ["Y: too few people: 3"] if n else []},
         }  # fmt: skip
         write_json(folder / f"{name}.json", told)
     return Results(tmp_path)
@@ -53,7 +54,7 @@ def results(tmp_path):
 def test_tables_of_the_design_are_shown_by_hc3(results):
     overview, hits = (block["data"] for block in interactions.section(results).blocks)
     assert overview["rows"]["trait"] == ["ldl", "ldl"]
-    assert overview["rows"]["reason"] == ["the mixed model has none", ""]
+    assert overview["rows"]["reason"] == ["the mixed model has none", "not on Y: too few people: 3"]
     assert overview["rows"]["p"] == [None, 29.0]
     assert hits["rows"]["variant"] == [f"1:{i}:G:A" for i in range(interactions.TOP)]
     assert hits["rows"]["products"][0] == "site=oslo: 1, site=rome: 1"

@@ -220,7 +220,14 @@ def test_imputed_genotypes_are_scanned_in_place_of_the_calls(genopheno, cohort, 
     )  # fmt: skip
     told = json.loads((tmp_path / "d/dosages.json").read_text())
     assert told["samples_without_dosages"] == ["s0"]
-    design(genopheno, cohort, tmp_path, "--relatives", "keep", "--model", "regression")
+    design(
+        genopheno, cohort, tmp_path, "--relatives", "keep", "--model", "regression",
+        "--condition-on", "X:30:G:A", "--dosages", "d/dosages", "--chromosomes", "c.json",
+        "--x-male-dosage", "1", "--interaction", "age",
+    )  # fmt: skip
+    told = json.loads((tmp_path / "design.json").read_text())["traits"][0]
+    assert told["covariates"] == ["age", "PC1", "X:30:G:A"]
+    assert told["left_out"] == {"genotype of X:30:G:A missing": 1}
     scan = (
         "associate", "--genotypes", cohort / "g", "--design", "design.parquet", "--out-dir", ".",
         "--dosages", "d/dosages",
@@ -231,4 +238,15 @@ def test_imputed_genotypes_are_scanned_in_place_of_the_calls(genopheno, cohort, 
     genopheno(*scan, "--chromosomes", "c.json", cwd=tmp_path)
     found = fields.read(tmp_path / "y.parquet")
     assert list(found["info"]) == [0.9, 0.5]
+    assert list(found.converged) == [True, False]
     assert set(found.n) == {N - 1}
+    genopheno(
+        "interact", "--genotypes", cohort / "g", "--design", "design.parquet", "--trait", "y",
+        "--covariate", "age", "--out", "i/y.age.parquet", "--dosages", "d/dosages",
+        "--chromosomes", "c.json", "--x-male-dosage", "1", "--min-imputation-quality", "0.4",
+        cwd=tmp_path,
+    )  # fmt: skip
+    products = json.loads((tmp_path / "i/y.age.json").read_text())
+    assert products["variants_left_out"] == {"min imputation quality": 1, "not converged": 1}
+    assert products["coding"]["x_male_dosage"] == 1
+    assert list(fields.read(tmp_path / "i/y.age.parquet")["info"]) == [0.9, 0.5]

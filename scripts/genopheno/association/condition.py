@@ -3,6 +3,10 @@
 As PLINK 2 ``--condition-list``: the count of the effect allele joins the covariates, and a
 person without the genotype is not tested. Variants in full linkage with them, and they
 themselves, then have nothing left to be tested with.
+
+They count as in the scan (`coding`), whether called or imputed: on X a man's allele
+`x_male_dosage` times, and people of unknown sex have no genotype. Variants of Y outside the
+pseudoautosomal regions are refused, because no woman could be tested then.
 """
 
 from __future__ import annotations
@@ -14,23 +18,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genopheno.association.block import Block
+from genopheno.association.block import read_block
+from genopheno.association.coding import Codings, checked
+from genopheno.association.dosages import Dosages
 from genopheno.genotypes import Genotypes
 from genopheno.problems import Problems
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from genopheno.chromosomes import SexChromosomes
+
 NEAR = 3  # like names that are told
 
 
 def find(
-    genotypes: Genotypes, wanted: Sequence[str], variants: pd.DataFrame | None = None
+    genotypes: Genotypes | Dosages, wanted: Sequence[str], variants: pd.DataFrame | None = None
 ) -> list[int]:
     """Index of each wanted variant among the genotypes.
 
     Parameters
     ----------
+    genotypes : hard calls or dosages, whichever are scanned.
     wanted : identifiers, or rsIDs.
     variants : variant_id and rsid of all variants called, passing or not; None: no rsIDs.
 
@@ -40,6 +49,11 @@ def find(
         variant twice; all of them.
     """
     problems = Problems()
+    absent = (
+        ("is called and is not among the imputed", "Look at what 'genopheno dosages' left out")
+        if isinstance(genotypes, Dosages)
+        else ("is called and did not pass", "Look at it in results/cohort/variants.parquet")
+    )
     ids = genotypes.table["variant_id"]
     called = set() if variants is None else set(variants["variant_id"])
     by_rsid = {}
@@ -53,8 +67,7 @@ def find(
         if len(places) > 1:
             _add(problems, name, f"is {', '.join(names)}", "Name one of them")
         elif not places and (name in called or name in by_rsid):
-            what = "is called and did not pass"
-            _add(problems, name, what, "Look at it in results/cohort/variants.parquet")
+            _add(problems, name, *absent)
         elif not places:
             near = _near(genotypes, name)
             hint = f"; near it are {', '.join(near)}" if near else ""
@@ -72,7 +85,7 @@ def _add(problems: Problems, name: str, what: str, mend: str) -> None:
     problems.add("condition-unknown", "association.condition_on", f"{name} {what}", mend)
 
 
-def _near(genotypes: Genotypes, name: str) -> list[str]:
+def _near(genotypes: Genotypes | Dosages, name: str) -> list[str]:
     """Variants at the same place however the contig is written, or else the nearest."""
     contig, _, rest = name.partition(":")
     place = rest.partition(":")[0]
@@ -93,18 +106,46 @@ def _near(genotypes: Genotypes, name: str) -> list[str]:
 
 
 def dosages(
-    genotypes: Genotypes, wanted: Sequence[str], variants: pd.DataFrame | None = None
+    genotypes: Genotypes,
+    wanted: Sequence[str],
+    variants: pd.DataFrame | None = None,
+    *,
+    imputed: Dosages | None = None,
+    chromosomes: SexChromosomes | None = None,
+    x_male_dosage: int = 2,
 ) -> pd.DataFrame:
     """A row per sample (the index), a column per variant by its identifier; missing is NaN.
 
-    Dosages are coded as those of the scan.
+    Parameters
+    ----------
+    wanted, variants : see `find`.
+    imputed : dosages that are scanned in place of the hard calls.
+    chromosomes, x_male_dosage : how genotypes of X, Y and the mitochondrion count (`coding`);
+        None: none of the variants may be on a contig that is named like one.
+
+    Raises
+    ------
+    StageError : as `find`; a variant is on Y; or `chromosomes` are None and are needed.
     """
     import pandas as pd
 
-    columns = {}
-    for at in find(genotypes, wanted, variants):
-        block = Block(genotypes, at, at + 1)
+    source = genotypes if imputed is None else imputed
+    found = find(source, wanted, variants)
+    table = source.table.take(pa.array(found, pa.int64()))
+    codings = Codings(checked(chromosomes, table), genotypes.sex, x_male_dosage)
+    problems, columns = Problems(), {}
+    for at, name in zip(found, table["variant_id"].to_pylist(), strict=True):
+        (stretch,) = codings.stretches(source.table.slice(at, 1))
+        if stretch.coding is not None and stretch.coding.region == "Y":
+            problems.add(
+                "condition-on-y",
+                "association.condition_on",
+                f"{name} is on Y, which women have not: none of them could be tested",
+                "Leave it out, or declare it as a covariate of a trait of men",
+            )
+            continue
+        block = read_block(source, at, at + 1, stretch.coding)
         absent = block.absent(np.array([0]))[0] > 0
-        name = genotypes.table["variant_id"][at].as_py()
         columns[name] = np.where(absent, np.nan, block.dosage[0])
+    problems.raise_if_any()
     return pd.DataFrame(columns, index=genotypes.samples)

@@ -11,6 +11,13 @@ import typer
 from genopheno.cli.app import STAGES, Engine, InFile, Memory, Relatives, Threads, app, limit_threads
 
 Prefix = Annotated[Path, typer.Option(help="Prefix of .bed, .bim and .fam.")]
+Chromosomes = Annotated[
+    Path | None, typer.Option(help="Sex chromosomes, as 'genopheno ploidy' writes them.")
+]
+MaleDosage = Annotated[int, typer.Option(min=1, max=2, help="What a man's allele of X counts.")]
+Dosages = Annotated[
+    Path | None, typer.Option(help="Prefix of 'genopheno dosages', scanned instead.")
+]
 
 
 class Model(StrEnum):
@@ -49,6 +56,9 @@ def design(
         list[str] | None, typer.Option(help="Variant whose dosage becomes a covariate.")
     ] = None,
     variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsIDs.")] = None,
+    dosages: Dosages = None,
+    chromosomes: Chromosomes = None,
+    x_male_dosage: MaleDosage = 2,
     interaction: Annotated[
         list[str] | None, typer.Option(help="Covariate that 'interact' will ask for.")
     ] = None,
@@ -78,6 +88,9 @@ def design(
         structure=structure,
         condition_on=condition_on or [],
         variants=variants,
+        dosages=dosages,
+        chromosomes=chromosomes,
+        x_male_dosage=x_male_dosage,
         interactions=interaction or [],
     )
 
@@ -121,15 +134,9 @@ def associate(
         str | None,
         typer.Option(help="Part of the variants, such as 3/10; gather-scan joins all ten."),
     ] = None,
-    chromosomes: Annotated[
-        Path | None, typer.Option(help="Sex chromosomes, as 'genopheno ploidy' writes them.")
-    ] = None,
-    x_male_dosage: Annotated[
-        int, typer.Option(min=1, max=2, help="What a man's allele of X counts.")
-    ] = 2,
-    dosages: Annotated[
-        Path | None, typer.Option(help="Prefix of 'genopheno dosages', scanned instead.")
-    ] = None,
+    chromosomes: Chromosomes = None,
+    x_male_dosage: MaleDosage = 2,
+    dosages: Dosages = None,
     min_imputation_quality: Annotated[float, typer.Option()] = 0.3,
     min_allele_count: Annotated[int, typer.Option()] = 10,
     firth_below: Annotated[float, typer.Option()] = 0.05,
@@ -187,6 +194,10 @@ def interact(
     out: Annotated[Path, typer.Option(help="Parquet; .tsv.gz and .json are written beside.")],
     loco: Annotated[Path | None, typer.Option(help="Predictions, for model wgr.")] = None,
     variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsids.")] = None,
+    chromosomes: Chromosomes = None,
+    x_male_dosage: MaleDosage = 2,
+    dosages: Dosages = None,
+    min_imputation_quality: Annotated[float, typer.Option()] = 0.3,
     min_allele_count: Annotated[int, typer.Option()] = 10,
     firth_below: Annotated[float, typer.Option()] = 0.05,
     threads: Threads = 1,
@@ -203,6 +214,10 @@ def interact(
         out=out,
         loco=loco,
         variants=variants,
+        chromosomes=chromosomes,
+        x_male_dosage=x_male_dosage,
+        dosages=dosages,
+        min_imputation_quality=min_imputation_quality,
         min_allele_count=min_allele_count,
         firth_below=firth_below,
         threads=threads,

@@ -77,9 +77,9 @@ chromosome                           | string  |      | contig name as in the re
 base_pair_location                   | int32   | bp   | 1-based position | GWAS-SSF
 effect_allele                        | string  |      | allele whose effect is given: the alternate allele | GWAS-SSF
 other_allele                         | string  |      | the reference allele | GWAS-SSF
-beta                                 | float64 | trait units, or log odds | effect of one more effect allele where the covariate is 0, or at its reference level | GWAS-SSF
+beta                                 | float64 | trait units, or log odds | effect of one more effect allele where the covariate is 0, or at its reference level; on X of a man's allele as of x_male_dosage (docs/association.md) | GWAS-SSF
 standard_error                       | float64 | as beta | standard error of beta | GWAS-SSF
-effect_allele_frequency              | float64 |      | frequency of the effect allele among the people tested | GWAS-SSF
+effect_allele_frequency              | float64 |      | frequency of the effect allele among the people tested; a man has one X | GWAS-SSF
 neg_log10_p_value                    | float64 |      | -log10 p of beta | GWAS-SSF
 robust_standard_error                | float64 | as beta | standard error of beta that does without equal spread; null for a binary trait | HC3, MacKinnon and White 1985
 robust_neg_log10_p_value             | float64 |      | -log10 p of beta by it | HC3, MacKinnon and White 1985
@@ -92,6 +92,7 @@ neg_log10_p_value_interaction        | float64 |      | -log10 p of all products
 neg_log10_p_value_joint              | float64 |      | -log10 p of the variant and all its products (2 degrees of freedom where there is one product) | Kraft 2007
 robust_neg_log10_p_value_interaction | float64 |      | the same of all products, without equal spread; null for a binary trait | HC3, MacKinnon and White 1985
 robust_neg_log10_p_value_joint       | float64 |      | the same of the variant and all its products; null for a binary trait | HC3, MacKinnon and White 1985
+info                                 | float64 |      | quality of the imputation, as in the results of the scan; null for hard calls | GWAS-SSF
 test                                 | string  |      | linear (t and F), wald (logistic regression), or firth (penalised likelihood ratios) | | linear, wald, firth
 converged                            | bool    |      | the fit converged; null statistics where it did not
 """,

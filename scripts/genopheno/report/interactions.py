@@ -69,7 +69,8 @@ def section(results: Results) -> Section | None:
             "lambda": inflation[P],
             "robust_lambda": inflation[f"robust_{P}"],
             "p": best,
-            "reason": told["reason"] or "",
+            "reason": told["reason"]
+            or "; ".join(f"not on {why}" for why in told["coding"]["not_fitted"]),
         }.items():
             rows[key].append(value)
     columns = [c for c in TABLES if any(v not in ("", None) for v in rows[c["key"]])]

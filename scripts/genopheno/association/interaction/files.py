@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,9 @@ from genopheno import fields, pvalues, ssf
 from genopheno.association import results
 from genopheno.association.design import TraitDesign
 from genopheno.association.interaction.terms import TESTS, Found
+from genopheno.association.left_out import NOT_CONVERGED
 from genopheno.files import write_json, writing
-from genopheno.genotypes import Genotypes
+from genopheno.problems import fail
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,24 +44,44 @@ def tsv_path(parquet: str | Path) -> Path:
     return Path(parquet).with_suffix("").with_name(f"{Path(parquet).stem}.tsv.gz")
 
 
+@dataclass
+class Rows:
+    """Variants that were tested.
+
+    Attributes
+    ----------
+    at : (n,) their indices.
+    found : estimates.
+    called, frequency : (n,) people with a genotype, frequency of the effect allele among them.
+    cases : (n,) cases among these people; None: a quantitative trait.
+    """
+
+    at: np.ndarray
+    found: Found
+    called: np.ndarray
+    frequency: np.ndarray
+    cases: np.ndarray | None
+
+
 class Table:
     """Rows of the table of one trait and covariate.
 
     Parameters
     ----------
+    variants : of the source of the scan, all of them (`Genotypes.table`, `Dosages.table`).
     rsids : variant_id, rsid; None: no identifiers.
     terms : labels of the products, such as 'age' or 'sex=male'.
     """
 
     def __init__(
         self,
-        genotypes: Genotypes,
+        variants: pa.Table,
         rsids: pd.DataFrame | None,
         terms: list[str],
         trait: TraitDesign,
         covariate: str,
     ):
-        self.variants, self.terms = genotypes.table, terms
+        self.variants, self.terms = variants, terms
         unit = trait.info.get("unit", "") if trait.info.get("transform") == "none" else ""
         extra = []
         for term in terms:
@@ -98,15 +119,8 @@ class Table:
 
             yield write
 
-    def rows(
-        self,
-        at: np.ndarray,
-        found: Found,
-        called: np.ndarray,
-        frequency: np.ndarray,
-        cases: np.ndarray | None,
-    ) -> pa.Table:
-        """Rows of the variants `at`."""
+    def rows(self, rows: Rows) -> pa.Table:
+        at, found, called, cases = rows.at, rows.found, rows.called, rows.cases
         index = pa.array(at)
         variants = self.variants.take(index)
         nothing = pa.nulls(len(at), pa.float64())
@@ -124,7 +138,7 @@ class Table:
             "other_allele": variants["other_allele"],
             "beta": first(found.beta),
             "standard_error": first(found.standard_error),
-            "effect_allele_frequency": pa.array(frequency),
+            "effect_allele_frequency": pa.array(rows.frequency),
             "neg_log10_p_value": first(found.neg_log10_p),
             "robust_standard_error": first(found.robust_error),
             "robust_neg_log10_p_value": first(found.robust_p),
@@ -137,6 +151,7 @@ class Table:
             "n_controls": pa.nulls(len(at), pa.int32())
             if cases is None
             else pa.array(called - cases),
+            "info": variants["info"] if "info" in variants.column_names else nothing,
             "test": pa.array(TESTS, pa.string()).take(pa.array(found.test)),
             "converged": pa.array(found.converged),
         }
@@ -156,6 +171,7 @@ def write_summary(
     reason: str | None,
     n_variants: int,
     left_out: dict[str, int],
+    coding: dict,
     parameters: dict,
 ) -> dict:
     """Write the JSON beside the table `out`, and return what it holds.
@@ -166,16 +182,30 @@ def write_summary(
     reason : why nothing was tested; None: it was.
     n_variants : variants that were looked at.
     left_out : variants that were not tested, by reason.
+    coding : how X, Y and the mitochondrion were coded (`Codings.summary`), and where there was
+        no model (`not_fitted`).
     parameters : thresholds, written as they are.
+
+    Raises
+    ------
+    StageError : the rows of the table and the variants left out are not those looked at.
     """
     names = ["test", "converged", *OF_VARIANT]
     table = pq.read_table(out, columns=names)
+    there = table.num_rows + sum(left_out.values())
+    if there != n_variants:
+        raise fail(
+            "interaction-rows",
+            out,
+            f"{there} variants are tested or left out, of {n_variants}",
+            "Run it again; where it comes back, this is a fault of genopheno",
+        )
     if reason is None and not table.num_rows:
         reason = "no variant is left to test"
     not_converged = table.num_rows - (pc.sum(table["converged"]).as_py() or 0)
     counted = {why: n for why, n in left_out.items() if n}
     if not_converged:
-        counted["not converged"] = not_converged
+        counted[NOT_CONVERGED] = not_converged
     tests = {e["values"]: e["counts"] for e in pc.value_counts(table["test"]).to_pylist()}
     p = {name: np.asarray(table[name].to_numpy(), dtype=float) for name in OF_VARIANT}
     summary = {
@@ -186,6 +216,7 @@ def write_summary(
         "terms": asked["terms"],
         "reference": asked["reference"],
         "covariates": trait.covariates,
+        "notices": trait.info.get("notices", []),
         "n": trait.n,
         "n_cases": trait.n_cases,
         "n_controls": trait.n_controls,
@@ -194,6 +225,7 @@ def write_summary(
         "variants_left_out": counted,
         "tests": tests,
         "lambda_gc": {name: pvalues.lambda_gc(values) for name, values in p.items()},
+        "coding": coding,
         "parameters": parameters,
         "reason": reason,
     }

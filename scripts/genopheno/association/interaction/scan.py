@@ -8,26 +8,25 @@ multiple of the block (`scan.block_size`).
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from genopheno.association.block import Block, mask_words
+from genopheno.association import coding, left_out
+from genopheno.association.block import read_block
+from genopheno.association.coding import Codings, Stretch
 from genopheno.association.design import LMM, WGR, Design, TraitDesign
-from genopheno.association.interaction.files import Table, write_summary
-from genopheno.association.interaction.linear import LinearInteraction
-from genopheno.association.interaction.logistic import LogisticInteraction
-from genopheno.association.interaction.terms import Found, Terms
-from genopheno.association.left_out import ALL_MISSING, MONOMORPHIC, RARE
+from genopheno.association.dosages import Dosages
+from genopheno.association.interaction.files import Rows, Table, write_summary
+from genopheno.association.interaction.models import Models
 from genopheno.association.ordered import in_order
-from genopheno.association.projection import Space
 from genopheno.association.scan import block_size
+from genopheno.association.subset import among
 from genopheno.association.wgr import loco as predictions
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
@@ -35,9 +34,10 @@ from genopheno.problems import fail
 if TYPE_CHECKING:
     import pandas as pd
 
+    from genopheno.chromosomes import SexChromosomes
+
 ROWS = 8_192  # variants of a piece of work, about
-CONTIGS_HELD = 3  # contigs whose null models are kept
-Model = LinearInteraction | LogisticInteraction
+RARE_AT_A_LEVEL = f"{left_out.RARE} at a level of the covariate"
 
 
 def run(
@@ -51,6 +51,10 @@ def run(
     firth_below: float,
     threads: int,
     loco: str | Path | None = None,
+    chromosomes: SexChromosomes | None = None,
+    x_male_dosage: int = 2,
+    dosages: str | Path | None = None,
+    min_imputation_quality: float = 0.0,
     rsids: pd.DataFrame | None = None,
     span: tuple[int, int] | None = None,
 ) -> dict:
@@ -69,6 +73,7 @@ def run(
     firth_below : p-value at which fits of binary traits are refined (`logistic`).
     threads : workers; set the linear algebra library to one thread.
     loco : predictions of step 1, where the trait is tested by whole-genome regression.
+    chromosomes, x_male_dosage, dosages, min_imputation_quality : as of `association.scan.run`.
     rsids : variant_id, rsid; None: no identifiers.
     span : first variant and the one past the last; None: all.
 
@@ -78,7 +83,8 @@ def run(
 
     Raises
     ------
-    StageError : the genotypes are faulty, or the design has no such trait or covariate.
+    StageError : the genotypes are faulty, the design has no such trait or covariate, or there
+        are variants on contigs named like X, Y or MT and `chromosomes` is None.
     """
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
@@ -90,42 +96,54 @@ def run(
             f"it has no interaction of {trait} with {covariate}",
             "Make the design with this trait and 'genopheno design --interaction'",
         )
+    source = genotypes if dosages is None else Dosages.of(dosages, genotypes.samples)
+    codings = Codings(coding.checked(chromosomes, source.table), genotypes.sex, x_male_dosage)
+    stretches = codings.stretches(source.table)
     known = predictions.read(loco, genotypes.samples) if loco else None
     asked = found[0].info["interactions"][covariate]
     reason = _reason(found[0], asked, known)
-    scan = None
+    tested = found[0]
+    if dosages is not None and reason is None:
+        tested = _covered(found[0], source.covered)
+    scan, not_fitted = None, []
     if reason is None:
-        try:
-            scan = _Scan(genotypes, found[0], asked["terms"], known, min_allele_count, firth_below)
-        except ValueError as error:
-            reason = str(error)
-    table = Table(genotypes, rsids, asked["terms"], found[0], covariate)
-    left_out: dict[str, int] = {}
-    n_variants = 0
+        models = Models(tested, asked["terms"], known, firth_below=firth_below)
+        # Without a model for those who have two copies there is no table.
+        plain = models.of(Stretch(stretches[0].contig, 0, 0))
+        reason = plain if isinstance(plain, str) else None
+        not_fitted = [] if reason else models.not_fitted(stretches)
+        scan = _Scan(source, models, min_allele_count, min_imputation_quality)
+    low, high = span or (0, source.n_variants)
+    pieces = [] if reason else _pieces(stretches, low, high, block_size(source.n_samples))
+    table = Table(source.table, rsids, asked["terms"], found[0], covariate)
+    reasons: Counter[str] = Counter()
     with table.writing(out) as write, ThreadPoolExecutor(threads) as pool:
-        pieces = _pieces(genotypes, span) if scan else []
 
-        def work(blocks: list[tuple[str, int, int]]):
+        def work(blocks: list[tuple[Stretch, int, int]]):
             parts = [scan.block(*block) for block in blocks]
-            genotypes.release(blocks[0][1], blocks[-1][2])
-            finished = [table.rows(*part[:-1]) for part in parts]
-            return finished, [part[-1] for part in parts], blocks[-1][2] - blocks[0][1]
+            source.release(blocks[0][1], blocks[-1][2])
+            finished = [table.rows(rows) for rows, _ in parts if rows is not None]
+            return finished, [why for _, why in parts]
 
-        for finished, reasons, size in in_order(pool, work, pieces, threads + 1):
-            write(pa.concat_tables(finished))
-            n_variants += size
-            for counts in reasons:
-                for why, n in counts.items():
-                    left_out[why] = left_out.get(why, 0) + n
+        for finished, why in in_order(pool, work, pieces, threads + 1):
+            if finished:
+                write(pa.concat_tables(finished))
+            for counts in why:
+                reasons.update(counts)
     return write_summary(
         out,
-        found[0],
+        tested,
         covariate,
         asked,
         reason=reason,
-        n_variants=n_variants,
-        left_out=left_out,
-        parameters={"min_allele_count": min_allele_count, "firth_below": firth_below},
+        n_variants=0 if reason else high - low,
+        left_out=reasons,
+        coding={**codings.summary(stretches), "not_fitted": not_fitted},
+        parameters={
+            "min_allele_count": min_allele_count,
+            "firth_below": firth_below,
+            "min_imputation_quality": None if dosages is None else min_imputation_quality,
+        },
     )
 
 
@@ -145,19 +163,27 @@ def _reason(trait: TraitDesign, asked: dict, loco: predictions.Loco | None) -> s
     return predictions.missing(loco, trait) if trait.model == WGR else None
 
 
+def _covered(trait: TraitDesign, covered: np.ndarray) -> TraitDesign:
+    """The trait among the people who have dosages, with a notice of the others."""
+    made = among(trait, covered)
+    gone = trait.n - made.n
+    if gone:
+        said = f"{gone} people of the trait have no dosages: not tested"
+        made.info = {**made.info, "notices": [*made.info["notices"], said]}
+    return made
+
+
 def _pieces(
-    genotypes: Genotypes, span: tuple[int, int] | None
-) -> Iterator[list[tuple[str, int, int]]]:
-    """Blocks (contig, start, stop) of one contig each, about `ROWS` variants at a time."""
-    low, high = span or (0, genotypes.n_variants)
-    step = block_size(genotypes.n_samples)
-    piece: list[tuple[str, int, int]] = []
-    for contig, start, stop in genotypes.contigs():
-        for first in range(start, stop, step):
-            begin, end = max(first, low), min(first + step, stop, high)
+    stretches: list[Stretch], low: int, high: int, step: int
+) -> Iterator[list[tuple[Stretch, int, int]]]:
+    """Blocks (stretch, start, stop) from `low` to `high`, about `ROWS` variants at a time."""
+    piece: list[tuple[Stretch, int, int]] = []
+    for stretch in stretches:
+        for first in range(stretch.start, stretch.stop, step):
+            begin, end = max(first, low), min(first + step, stretch.stop, high)
             if begin >= end:
                 continue
-            piece.append((contig, begin, end))
+            piece.append((stretch, begin, end))
             if end - piece[0][1] >= ROWS:
                 yield piece
                 piece = []
@@ -166,68 +192,47 @@ def _pieces(
 
 
 class _Scan:
-    """Tests blocks of variants, with the null model of their contig."""
+    """Tests blocks of variants, with the null model of their stretch."""
 
     def __init__(
         self,
-        genotypes: Genotypes,
-        trait: TraitDesign,
-        terms: list[str],
-        loco: predictions.Loco | None,
+        source: Genotypes | Dosages,
+        models: Models,
         min_allele_count: int,
-        firth_below: float,
+        min_quality: float,
     ):
-        self.genotypes, self.trait, self.loco = genotypes, trait, loco
-        self.least, self.firth_below = max(1, min_allele_count), firth_below
-        used = trait.used
-        self.x = np.column_stack([np.ones(len(used)), np.where(used[:, None], trait.x, 0.0)])
-        at = [trait.covariates.index(term) for term in terms]
-        self.terms = Terms(trait.x[:, at], used)
-        self.mask = mask_words(used)
-        self.cases = mask_words(trait.y == 1) if trait.type == "binary" else None
-        self.space = Space(self.x, used) if trait.type == "quantitative" else None
-        self._models: OrderedDict[str | None, Model] = OrderedDict()
-        self._lock = Lock()
-        self.model(next(iter(genotypes.contigs()))[0])  # a trait without a null model says so
+        self.source, self.models = source, models
+        self.least = max(1, min_allele_count)
+        self.poor = np.zeros(source.n_variants, dtype=bool)
+        if isinstance(source, Dosages):
+            self.poor = source.info < min_quality  # False where it is not known
 
-    def model(self, contig: str) -> Model:
-        wgr = self.trait.model == WGR
-        key = contig if wgr else None
-        with self._lock:
-            if key not in self._models:
-                given = self.loco.of(self.trait.name, contig) if wgr else None
-                self._models[key] = self._fit(given)
-                if len(self._models) > CONTIGS_HELD:
-                    self._models.popitem(last=False)
-            return self._models[key]
-
-    def _fit(self, given: np.ndarray | None) -> Model:
-        y = self.trait.y
-        if self.space is not None:
-            return LinearInteraction(y if given is None else y - given, self.space, self.terms)
-        return LogisticInteraction(
-            y, self.x, self.trait.used, self.terms, firth_below=self.firth_below, given=given
-        )
-
-    def block(
-        self, contig: str, start: int, stop: int
-    ) -> tuple[np.ndarray, Found, np.ndarray, np.ndarray, np.ndarray | None, dict[str, int]]:
-        """Indices of the variants that are tested, what was found, counts, and who is left out."""
-        block = Block(self.genotypes, start, stop)
-        counts = block.count(self.mask, self.trait.n)
-        wanted = counts.minor >= self.least
-        fewest = self.terms.fewest(block)
+    def block(self, stretch: Stretch, start: int, stop: int) -> tuple[Rows | None, dict[str, int]]:
+        """The variants that are tested, None without a model; and how many are not, by reason."""
+        fitted = self.models.of(stretch)
+        if isinstance(fitted, str):
+            return None, {left_out.NOT_FITTED: stop - start}
+        block = read_block(self.source, start, stop, stretch.coding)
+        counts = block.count(fitted.mask, fitted.design.n)
+        poor = self.poor[start:stop]
+        wanted = (counts.minor >= self.least) & ~poor
+        codes = left_out.reason_codes(counts, wanted, np.ones_like(wanted), poor)
+        fewest = fitted.terms.fewest(block)
         rare = np.zeros_like(wanted) if fewest is None else wanted & (fewest < self.least)
         reasons = {
-            ALL_MISSING: int((counts.called == 0).sum()),
-            MONOMORPHIC: int(((counts.called > 0) & (counts.minor == 0)).sum()),
-            RARE: int(((counts.minor > 0) & ~wanted).sum()),
-            f"{RARE} at a level of the covariate": int(rare.sum()),
+            why: int((codes == code).sum())
+            for code, why in enumerate(left_out.REASONS)
+            if why != left_out.TESTED
         }
-        rows = np.flatnonzero(wanted & ~rare)
-        found = self.model(contig).test(block, rows, counts.called[rows])
+        at = np.flatnonzero(wanted & ~rare)
         cases = None
-        if self.cases is not None:
-            cases = block.count(self.cases, self.trait.n_cases).called[rows]
-        frequency = counts.alleles[rows] / (2 * counts.called[rows])
-        return start + rows, found, counts.called[rows], frequency, cases, reasons
+        if fitted.case_mask is not None:
+            cases = block.count(fitted.case_mask, fitted.design.n_cases).called[at]
+        rows = Rows(
+            start + at,
+            fitted.model.test(block, at, counts.called[at]),
+            counts.called[at],
+            counts.frequency[at],
+            cases,
+        )
+        return rows, {**reasons, RARE_AT_A_LEVEL: int(rare.sum())}
