@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("GENOPHENO_DATA", ROOT.parent / "shared" / "data"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two workers share the tests by file; all tests of the demo's run go to one of them."""
     for item in items:
