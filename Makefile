@@ -8,7 +8,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/.conda/bin:$(PATH)
 
 # Two at a time, file by file and in order; a test may use two cores itself.
-WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test fast lint format bench tools docs clean
 .DEFAULT_GOAL := help

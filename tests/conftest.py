@@ -16,12 +16,27 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("GENOPHENO_DATA", ROOT.parent / "shared" / "data"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin reads the marks
+# Files whose tests look at the one run of the demo.
+OF_THE_DEMO = {"test_demo", "test_engines", "test_formats", "test_wheel"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers share the tests by file; all tests of the demo's run go to one of them."""
-    for item in items:
-        group = "demo" if "demo" in item.fixturenames else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+    unlisted = {i.path.stem for i in items if "demo" in i.fixturenames} - OF_THE_DEMO
+    if unlisted:
+        raise pytest.UsageError(f"tests/conftest.py, OF_THE_DEMO: add {', '.join(unlisted)}")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config, log):
+    """Workers share the tests file by file; those of the demo go to one worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return "demo" if Path(file).stem in OF_THE_DEMO else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
