@@ -11,6 +11,7 @@ import pandas as pd
 from genopheno.association import build
 from genopheno.chromosomes import SexChromosomes
 from genopheno.genotypes import write_bed
+from tests.filesets import variants_at
 
 N = 240
 GRCH38 = SexChromosomes(
@@ -62,15 +63,7 @@ def make_cohort(folder: Path) -> Cohort:
         contig != "1"
     ]
     dosages[1::2][rng.random(dosages[1::2].shape) < 0.02] = -1
-    variants = pd.DataFrame(
-        {
-            "variant_id": [f"{c}:{p}:G:A" for c, p in zip(contig, position, strict=True)],
-            "contig": contig,
-            "position": position,
-            "effect_allele": "A",
-            "other_allele": "G",
-        }
-    )
+    variants = variants_at(contig, position)
     names = [f"s{i}" for i in range(N)]
     people = pd.DataFrame({"participant": names, "age": rng.normal(50, 9, N)})
     people["sex"] = np.array(["unknown", "male", "female"])[sex]

@@ -10,6 +10,7 @@ import pandas as pd
 from genopheno.association import build, design
 from genopheno.association.wgr import fit
 from genopheno.genotypes import Genotypes, write_bed
+from tests.filesets import variants_at
 
 N, CONTIGS, PER_CONTIG = 150, 6, 30
 M = CONTIGS * PER_CONTIG
@@ -61,15 +62,7 @@ def make(folder: Path) -> tuple[Path, pd.DataFrame]:
         dosages[first + 7] = 1
     contig = np.repeat([str(c + 1) for c in range(CONTIGS)], PER_CONTIG)
     position = np.tile(np.arange(1, PER_CONTIG + 1) * 10, CONTIGS)
-    variants = pd.DataFrame(
-        {
-            "variant_id": [f"{c}:{p}:G:A" for c, p in zip(contig, position, strict=True)],
-            "contig": contig,
-            "position": position,
-            "effect_allele": "A",
-            "other_allele": "G",
-        }
-    )
+    variants = variants_at(contig, position)
     names = [f"s{i}" for i in range(N)]
     write_bed(folder / "g", dosages, variants, names)
     people = pd.DataFrame(

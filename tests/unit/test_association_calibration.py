@@ -16,6 +16,7 @@ from genopheno.association.calibration import nulls, plan, tally
 from genopheno.association.calibration.run import Options, _Series, run
 from genopheno.association.design import Design
 from genopheno.genotypes import Genotypes, write_bed
+from tests.filesets import variants_at
 
 N, M, CONTIGS = 150, 600, 3
 
@@ -35,15 +36,7 @@ def prefix(tmp_path_factory):
     dosages[::5][rng.random(dosages[::5].shape) < 0.03] = -1
     contig = np.repeat([str(i + 1) for i in range(CONTIGS)], M // CONTIGS)
     position = np.arange(M) + 1
-    variants = pd.DataFrame(
-        {
-            "variant_id": [f"{c}:{p}:G:A" for c, p in zip(contig, position, strict=True)],
-            "contig": contig,
-            "position": position,
-            "effect_allele": "A",
-            "other_allele": "G",
-        }
-    )
+    variants = variants_at(contig, position)
     folder = tmp_path_factory.mktemp("calibration")
     write_bed(folder / "g", dosages, variants, [f"s{i}" for i in range(N)])
     return folder / "g"

@@ -17,6 +17,7 @@ from genopheno.association import inflation
 from genopheno.association.calibration import ldscore
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
+from tests.filesets import variants_at
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -71,15 +72,7 @@ def linked(tmp_path_factory):
     dosages[5] = 0
     contig = np.repeat(np.arange(contigs) + 1, size).astype(str)
     position = np.tile(np.arange(size) * 66_000 + 1, contigs)
-    variants = pd.DataFrame(
-        {
-            "variant_id": [f"{c}:{p}:G:A" for c, p in zip(contig, position, strict=True)],
-            "contig": contig,
-            "position": position,
-            "effect_allele": "A",
-            "other_allele": "G",
-        }
-    )
+    variants = variants_at(contig, position)
     folder = tmp_path_factory.mktemp("linked")
     write_bed(folder / "g", dosages, variants, [f"s{i}" for i in range(people)])
     return Genotypes.open(folder / "g")

@@ -14,6 +14,7 @@ from genopheno.association import build, choice, design, scan
 from genopheno.association.wgr import blocks, fit, level1, loco
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
+from tests.filesets import variants_at
 
 N, PER_CONTIG = 160, 120
 
@@ -38,15 +39,7 @@ def cohort(tmp_path_factory):
     dosages[6] = 2
     dosages[7] = 1  # everyone heterozygous
     position = np.arange(len(contig)) + 1
-    variants = pd.DataFrame(
-        {
-            "variant_id": [f"{c}:{p}:G:A" for c, p in zip(contig, position, strict=True)],
-            "contig": contig,
-            "position": position,
-            "effect_allele": "A",
-            "other_allele": "G",
-        }
-    )
+    variants = variants_at(contig, position)
     names = [f"s{i}" for i in range(N)]
     write_bed(folder / "g", dosages, variants, names)
     value = np.where(dosages < 0, 0, dosages)[20:60:4].sum(0)

@@ -224,7 +224,7 @@ def test_gzip_with_something_else_behind(tmp_path):
     assert codes(pair(tmp_path, made[0] + b"<html>", made[1])) == [("fastq_1", "gzip-damaged")]
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b""), b"\n"])
+@pytest.mark.parametrize("content", [gzip.compress(b""), b"\n"], ids=["no bytes", "a line"])
 def test_no_reads(tmp_path, content):
     result = pair(tmp_path, content, text(records()))
     assert [column for column, _ in codes(result)] == ["fastq_1"]

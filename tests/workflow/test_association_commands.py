@@ -12,6 +12,7 @@ from genopheno import engines, fields
 from genopheno.files import read_json
 from genopheno.genotypes import write_bed
 from genopheno.problems import StageError
+from tests.filesets import variants_at
 from tests.unit.imputed import Imputed
 
 N, M = 120, 1200
@@ -24,15 +25,7 @@ def cohort(tmp_path_factory):
     dosages = rng.binomial(2, rng.uniform(0.1, 0.5, (M, 1)), (M, N)).astype(np.int8)
     contig = np.repeat(["1", "2"], M // 2)
     position = np.arange(M) + 1
-    variants = pd.DataFrame(
-        {
-            "variant_id": [f"{c}:{p}:G:A" for c, p in zip(contig, position, strict=True)],
-            "contig": contig,
-            "position": position,
-            "effect_allele": "A",
-            "other_allele": "G",
-        }
-    )
+    variants = variants_at(contig, position)
     names = [f"s{i}" for i in range(N)]
     write_bed(folder / "g", dosages, variants, names)
     pd.DataFrame({"sample": names, "participant": names}).to_parquet(folder / "samples.parquet")

@@ -27,7 +27,7 @@ import pandas as pd
 
 from genopheno.chromosomes import SexChromosomes
 from genopheno.cohort import exchange
-from genopheno.cohort.session import SMALL, hail_session
+from genopheno.cohort.session import matrix_session
 from genopheno.files import read_json
 from genopheno.problems import fail
 
@@ -76,16 +76,10 @@ def run(
     """
     columns = pd.read_parquet(design_parquet)
     traits = read_json(Path(design_parquet).with_suffix(".json"))["traits"]
-    size = sum(file.stat().st_size for file in Path(cohort_mt).rglob("*") if file.is_file())
     tmp_dir = Path(tmp_dir)
-    with hail_session(
-        tmp_dir,
-        memory_mb=memory_mb,
-        threads=threads,
-        small=size < SMALL,
-        spark_conf=spark_conf,
-    ) as hl:
-        mt = hl.read_matrix_table(exchange.uri(cohort_mt))
+    with matrix_session(
+        cohort_mt, tmp_dir, memory_mb=memory_mb, threads=threads, spark_conf=spark_conf
+    ) as (_, mt):
         mt = mt.filter_rows(mt.passes).select_entries("GT").select_cols()
         if absent := sorted(set(columns["sample"]) - set(mt.s.collect())):
             raise fail(

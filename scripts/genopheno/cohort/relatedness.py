@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from genopheno.cohort import exchange
-from genopheno.cohort.session import SMALL, hail_session
+from genopheno.cohort.session import matrix_session
 from genopheno.problems import fail
 
 if TYPE_CHECKING:
@@ -67,15 +67,10 @@ def opened(
     ------
     StageError : a sample is not in the matrix; or Hail fails.
     """
-    size = sum(file.stat().st_size for file in Path(cohort_mt).rglob("*") if file.is_file())
-    with hail_session(
-        tmp_dir,
-        memory_mb=memory_mb,
-        threads=threads,
-        small=size < SMALL,
-        spark_conf=spark_conf,
-    ) as hl:
-        mt = hl.read_matrix_table(exchange.uri(cohort_mt)).select_entries("GT")
+    with matrix_session(
+        cohort_mt, tmp_dir, memory_mb=memory_mb, threads=threads, spark_conf=spark_conf
+    ) as (_, mt):
+        mt = mt.select_entries("GT")
         place = {name: i for i, name in enumerate(mt.s.collect())}
         if absent := sorted(set(samples) - place.keys()):
             raise fail(

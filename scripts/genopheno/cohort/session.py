@@ -16,9 +16,13 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from genopheno.cohort import java
+from genopheno.cohort import exchange, java
 from genopheno.problems import fail
+
+if TYPE_CHECKING:
+    import hail as hl
 
 # Below this size of input (bytes of compressed genotypes) the optimising compiler of Java costs
 # more time than it saves: 20 s against 34 s for 100 people x 346 variants.
@@ -167,3 +171,20 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def matrix_session(
+    cohort_mt: str | Path,
+    tmp_dir: str | Path,
+    *,
+    memory_mb: int,
+    threads: int,
+    spark_conf: dict[str, str] | None,
+) -> Iterator[tuple[ModuleType, hl.MatrixTable]]:
+    """As `hail_session`, with the matrix opened, whose size says how Java compiles."""
+    size = sum(file.stat().st_size for file in Path(cohort_mt).rglob("*") if file.is_file())
+    with hail_session(
+        tmp_dir, memory_mb=memory_mb, threads=threads, small=size < SMALL, spark_conf=spark_conf
+    ) as hl:
+        yield hl, hl.read_matrix_table(exchange.uri(cohort_mt))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from genopheno import fields
 from genopheno.cohort import exchange
-from genopheno.cohort.session import SMALL, hail_session
+from genopheno.cohort.session import matrix_session
 from genopheno.files import write_json
 from genopheno.problems import fail
 
@@ -50,15 +50,9 @@ def summarise(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     tmp_dir = out_dir / ".hail-summarise"
-    size = sum(file.stat().st_size for file in Path(cohort_mt).rglob("*") if file.is_file())
-    with hail_session(
-        tmp_dir,
-        memory_mb=memory_mb,
-        threads=threads,
-        small=size < SMALL,
-        spark_conf=spark_conf,
-    ) as hl:
-        mt = hl.read_matrix_table(exchange.uri(cohort_mt))
+    with matrix_session(
+        cohort_mt, tmp_dir, memory_mb=memory_mb, threads=threads, spark_conf=spark_conf
+    ) as (hl, mt):
         if unknown := [g for g in groups if g != "sex" and g not in mt.phenotypes]:
             raise fail(
                 "groups-unknown",

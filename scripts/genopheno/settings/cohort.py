@@ -136,7 +136,7 @@ class Association(Section):
     Firth, or spa for binary traits)."""
     exact_firth_below: Fraction = 1e-4
     """Binary and time-to-event traits: approximate Firth with p below this is refitted by exact
-    Firth."""
+    Firth; binary traits with fewer than ten cases or controls per covariate always are."""
     strata: dict[StratumName, Conditions] = {}
     """Parts of the cohort in which every trait is tested once more, as {trait}.{stratum}: a name,
     and the column and value, or list of values, that its people have. Columns: sex, ancestry
