@@ -1,7 +1,8 @@
 """LD clumping: the strongest variant of a neighbourhood stands for those correlated with it.
 
-The variant with the smallest p-value (the first of equal ones) is an index; variants within reach
-with a squared correlation of at least `r2` that belong to no earlier index are its clump; then the next.
+The variant with the smallest p-value (the first of equal ones) is an index; variants within
+reach with a squared correlation of at least `r2` that belong to no earlier index are its clump;
+then comes the next.
 Answers are those of plink 1.9 ``--clump`` (Purcell 2007; Chang 2015).
 """
 
