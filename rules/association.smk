@@ -1,5 +1,14 @@
 # Who is tested how, predictions from the other chromosomes, and one scan for every declared trait.
 
+BY_ANCESTRY = any(ANCESTRY_GROUP in stratum.columns for stratum in STRATA)
+CONDITIONS = SETTINGS.association.condition_on
+INTERACTIONS = list(dict.fromkeys(SETTINGS.association.interactions))
+INTERACTION_REPORTS = expand(
+    "results/association/interactions/{trait}.{covariate}.json",
+    trait=TRAITS,
+    covariate=INTERACTIONS,
+)
+
 
 rule design:
     input:
@@ -8,6 +17,9 @@ rule design:
         phenotypes="results/phenotypes/phenotypes.parquet",
         traits="results/phenotypes/traits.json",
         components="results/structure/components.parquet",
+        # Groups and rsIDs only where they are asked for.
+        structure=["results/structure/samples.parquet"] if BY_ANCESTRY else [],
+        variants=["results/cohort/variants.parquet"] if CONDITIONS else [],
     output:
         design="results/association/design.parquet",
         report="results/association/design.json",
@@ -25,11 +37,18 @@ rule design:
         model=SETTINGS.association.model,
         components=SETTINGS.association.components,
         relatives=SETTINGS.association.relatives,
+        strata=[f"--stratum={option}" for stratum in STRATA for option in stratum.options()],
+        structure=["--structure", "results/structure/samples.parquet"] if BY_ANCESTRY else [],
+        conditions=[f"--condition-on={variant}" for variant in CONDITIONS],
+        variants=["--variants", "results/cohort/variants.parquet"] if CONDITIONS else [],
+        interactions=[f"--interaction={name}" for name in INTERACTIONS],
     shell:
         "genopheno design --engine {params.engine} --genotypes results/cohort/genotypes"
         " --samples {input.samples} --phenotypes {input.phenotypes} --traits {input.traits}"
         " --components {input.components} --n-components {params.components}"
-        " --relatives {params.relatives} --model {params.model} --out {output.design}"
+        " --relatives {params.relatives} --model {params.model} {params.strata:q}"
+        " {params.structure:q} {params.conditions:q} {params.variants:q} {params.interactions:q}"
+        " --out {output.design}"
         " > {log} 2>&1"
 
 
@@ -60,6 +79,11 @@ rule loco:
         " --out {output.loco} --threads {threads} > {log} 2>&1"
 
 
+# Jobs that share the scan. Hail scans all variants in one.
+scattergather:
+    scan=1 if SETTINGS.association.engine == "hail" else SETTINGS.association.jobs,
+
+
 rule associate:
     input:
         genotypes=multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
@@ -69,14 +93,16 @@ rule associate:
         models="results/association/design.json",
         loco="results/association/predictions/loco.parquet",
         predicted="results/association/predictions/loco.json",
+        chromosomes="results/reference/ploidy/chromosomes.json",
+        dosages=DOSAGES,
     output:
-        report="results/association/scan.json",
-        tables=expand("results/association/{trait}.parquet", trait=TRAITS),
-        downloads=expand("results/association/{trait}.tsv.gz", trait=TRAITS),
+        temp(directory("results/association/parts/{scatteritem}")),
     log:
-        "results/logs/associate.log",
+        "results/logs/associate/{scatteritem}.log",
     benchmark:
-        "results/benchmarks/associate.tsv"
+        "results/benchmarks/associate/{scatteritem}.tsv"
+    wildcard_constraints:
+        scatteritem="[0-9]+-of-[0-9]+",
     conda:
         "../envs/java.yaml"
     threads: 8
@@ -85,6 +111,15 @@ rule associate:
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         engine=SETTINGS.association.engine,
+        x_male_dosage=SETTINGS.association.x_male_dosage,
+        dosages=(
+            [
+                "--dosages=results/dosages/dosages",
+                f"--min-imputation-quality={SETTINGS.association.min_imputation_quality}",
+            ]
+            if DOSAGES
+            else []
+        ),
         min_allele_count=SETTINGS.association.min_allele_count,
         correction=SETTINGS.association.correction,
         firth_below=SETTINGS.association.firth_below,
@@ -92,8 +127,68 @@ rule associate:
     shell:
         "genopheno associate --engine {params.engine} --genotypes results/cohort/genotypes"
         " --cohort {input.matrix} --variants {input.variants} --design {input.design}"
-        " --loco {input.loco} --min-allele-count {params.min_allele_count}"
-        " --correction {params.correction}"
+        " --loco {input.loco} --part {wildcards.scatteritem} --chromosomes {input.chromosomes}"
+        " --x-male-dosage {params.x_male_dosage} {params.dosages}"
+        " --min-allele-count {params.min_allele_count} --correction {params.correction}"
         " --firth-below {params.firth_below} --exact-firth-below {params.exact_firth_below}"
-        " --out-dir results/association --threads {threads} --memory {resources.mem_mb}"
+        " --out-dir {output} --threads {threads} --memory {resources.mem_mb} > {log} 2>&1"
+
+
+rule gather_scan:
+    input:
+        gather.scan("results/association/parts/{scatteritem}"),
+    output:
+        report="results/association/scan.json",
+        tables=expand("results/association/{trait}.parquet", trait=TRAITS),
+        downloads=expand("results/association/{trait}.tsv.gz", trait=TRAITS),
+        left_out=expand("results/association/left_out/{trait}.parquet", trait=TRAITS),
+    log:
+        "results/logs/gather_scan.log",
+    benchmark:
+        "results/benchmarks/gather_scan.tsv"
+    conda:
+        "../envs/python.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    shell:
+        "genopheno gather-scan {input} --out-dir results/association --threads {threads}"
         " > {log} 2>&1"
+
+
+# One job per trait and covariate: they share nothing but what they read.
+rule interact:
+    input:
+        genotypes=multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
+        variants="results/cohort/variants.parquet",
+        design="results/association/design.parquet",
+        models="results/association/design.json",
+        loco="results/association/predictions/loco.parquet",
+        predicted="results/association/predictions/loco.json",
+    output:
+        table="results/association/interactions/{trait}.{covariate}.parquet",
+        download="results/association/interactions/{trait}.{covariate}.tsv.gz",
+        report="results/association/interactions/{trait}.{covariate}.json",
+    log:
+        "results/logs/interact/{trait}.{covariate}.log",
+    benchmark:
+        "results/benchmarks/interact/{trait}.{covariate}.tsv"
+    wildcard_constraints:
+        trait=one_of(TRAITS),
+        covariate=one_of(INTERACTIONS),
+    conda:
+        "../envs/python.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 720 * attempt,
+    params:
+        min_allele_count=SETTINGS.association.min_allele_count,
+        firth_below=SETTINGS.association.firth_below,
+    shell:
+        "genopheno interact --genotypes results/cohort/genotypes --variants {input.variants}"
+        " --design {input.design} --loco {input.loco}"
+        " --trait {wildcards.trait} --covariate {wildcards.covariate}"
+        " --min-allele-count {params.min_allele_count} --firth-below {params.firth_below}"
+        " --out {output.table} --threads {threads} > {log} 2>&1"

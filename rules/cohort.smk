@@ -19,10 +19,12 @@ rule phenotypes:
         mem_mb=2000,
         runtime=30,
     params:
-        groups=[f"--group {name}" for name in SETTINGS.summaries.groups],
+        groups=[f"--group={name}" for name in SETTINGS.summaries.groups],
+        kept=[f"--keep={name}" for name in columns_of(STRATA)],
     shell:
         "genopheno phenotypes --participants {input.participants:q}"
-        " --declaration {input.declaration:q} --units {input.units} {params.groups}"
+        " --declaration {input.declaration:q} --units {input.units}"
+        " {params.groups:q} {params.kept:q}"
         " --output {output.table} --traits {output.traits} > {log} 2>&1"
 
 

@@ -9,6 +9,8 @@ try:
     from genopheno.problems import StageError
     from genopheno.project import CACHE, copies_depend_on_sex
     from genopheno.reads.aligners import FAST, index_files
+    from genopheno.strata import ANCESTRY as ANCESTRY_GROUP
+    from genopheno.strata import columns_of, of_settings, run_names
     from genopheno.submission.alignments import is_aligned
     from genopheno.submission.sheet import read_sheet
 except ModuleNotFoundError as error:
@@ -16,7 +18,9 @@ except ModuleNotFoundError as error:
 
 try:
     SETTINGS = settings_model.parse(dict(config), "config")
-    TRAITS = trait_names(SETTINGS.phenotypes)
+    STRATA = of_settings(SETTINGS.association.strata)
+    # Every trait, and every trait of each stratum.
+    TRAITS = run_names(trait_names(SETTINGS.phenotypes), SETTINGS.association.strata)
     _units, _problems = read_sheet(SETTINGS.samples)
     if _problems:
         raise StageError(*_problems)

@@ -44,6 +44,7 @@ rule report:
         join="results/cohort/join.json",
         structure="results/structure/structure.json",
         scan="results/association/scan.json",
+        interactions=INTERACTION_REPORTS,
         scores=SCORES,
         summaries="results/summaries/summaries.json",
         matrices="results/matrices/dictionary.tsv",

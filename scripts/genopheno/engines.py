@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from genopheno import fields
-from genopheno.files import read_json
+from genopheno.chromosomes import SexChromosomes
+from genopheno.files import read_json, writing
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
+from genopheno.strata import Stratum
+
+if TYPE_CHECKING:
+    from genopheno.association.design import Design
+    from genopheno.association.parts import Part
 
 
 def make_design(
@@ -24,9 +33,14 @@ def make_design(
     relatives: Literal["drop", "keep"],
     model: Literal["auto", "regression", "wgr", "lmm"],
     out: Path,
+    strata: Sequence[Stratum] = (),
+    structure: Path | None = None,
+    condition_on: Sequence[str] = (),
+    variants: Path | None = None,
+    interactions: Sequence[str] = (),
 ) -> None:
     """Write who is tested for which trait, with which numbers and by which model."""
-    from genopheno.association import build
+    from genopheno.association import build, condition
     from genopheno.association.choice import Chooser
 
     if engine == "hail":
@@ -37,7 +51,27 @@ def make_design(
                 f"{model}, and engine hail has plain regression only",
                 "Set association.engine to numpy, or association.model to regression",
             )
+        if condition_on:
+            # It gives numbers to variants that their covariates determine.
+            raise fail(
+                "conditions-not-of-engine",
+                "association.condition_on",
+                f"{', '.join(condition_on)}, and engine hail has no conditional analysis",
+                "Set association.engine to numpy, or association.condition_on to []",
+            )
+        if interactions:
+            raise fail(
+                "interactions-not-of-engine",
+                "association.interactions",
+                f"{', '.join(interactions)}, and engine hail has no interaction tests",
+                "Set association.engine to numpy, or association.interactions to []",
+            )
         model = "regression"
+    opened = Genotypes.open(genotypes)
+    conditions = None
+    if condition_on:
+        named = fields.read(variants, ["variant_id", "rsid"]) if variants else None
+        conditions = condition.dosages(opened, condition_on, named)
     design = build.design(
         fields.read(samples),
         fields.read(phenotypes),
@@ -45,7 +79,11 @@ def make_design(
         fields.read(components) if components else None,
         n_components=n_components,
         relatives=relatives,
-        choose=Chooser(model, Genotypes.open(genotypes)),
+        choose=Chooser(model, opened, engine),
+        strata=strata,
+        structure=fields.read(structure) if structure else None,
+        conditions=conditions,
+        interactions=interactions,
     )
     design.write(out)
 
@@ -89,6 +127,11 @@ def associate(
     out_dir: Path,
     cohort: Path | None,
     variants: Path | None,
+    part: str | None,
+    chromosomes: Path | None,
+    x_male_dosage: int,
+    dosages: Path | None,
+    min_imputation_quality: float,
     min_allele_count: int,
     firth_below: float,
     exact_firth_below: float,
@@ -96,63 +139,157 @@ def associate(
     threads: int,
     memory_mb: int,
 ) -> None:
-    """Test every variant against every trait of the design.
+    """Test every variant, or those of one part, against every trait of the design.
 
     Both engines read the numbers of the same ``design.parquet`` and leave the same files:
-    ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
+    ``{trait}.parquet``, ``{trait}.tsv.gz``, ``left_out/{trait}.parquet`` and ``scan.json``. A
+    part has ``part.json`` in the place of that, and its folder appears when it is whole.
     """
     from genopheno.association import design as designs
+    from genopheno.association import parts
 
+    wanted = None
+    if part is not None:
+        wanted = parts.parse(part)
+        inputs = {"design": design, "loco": loco, "variants": variants, "chromosomes": chromosomes}
+        if dosages:
+            inputs["dosages"] = dosages.with_name(f"{dosages.name}.pgen")
+        wanted = replace(wanted, origin=parts.digests(genotypes, **inputs))
     made = designs.read(design)
-    if engine == "numpy":
+    known = SexChromosomes.read(chromosomes) if chromosomes else None
+    options = {
+        "chromosomes": known,
+        "min_allele_count": min_allele_count,
+        "firth_below": firth_below,
+        "threads": threads,
+        "part": wanted,
+    }
+    with writing(out_dir) if wanted else nullcontext(out_dir) as folder:
+        if engine == "hail":
+            if correction == "spa":
+                raise fail(
+                    "correction-not-of-engine",
+                    "association.correction",
+                    "spa, and engine hail has Firth only",
+                    "Set association.engine to numpy, or association.correction to firth",
+                )
+            if dosages is not None:
+                raise fail(
+                    "dosages-not-of-engine",
+                    "association.dosages",
+                    "engine hail tests hard calls only",
+                    "Set association.engine to numpy, or association.dosages to null",
+                )
+            _through_hail(genotypes, made, design, cohort, folder, memory_mb, **options)
+            return
         from genopheno.association import scan
 
         scan.run(
             genotypes,
             made,
             loco=loco,
-            min_allele_count=min_allele_count,
-            firth_below=firth_below,
+            x_male_dosage=x_male_dosage,
+            dosages=dosages,
+            min_imputation_quality=min_imputation_quality,
             exact_firth_below=exact_firth_below,
             correction=correction,
-            threads=threads,
-            out_dir=out_dir,
+            out_dir=folder,
             rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
+            **options,
         )
-        return
 
-    if correction == "spa":
+
+def _through_hail(
+    prefix: Path,
+    made: Design,
+    design: Path,
+    cohort: Path | None,
+    out_dir: Path,
+    memory_mb: int,
+    *,
+    chromosomes: SexChromosomes | None,
+    min_allele_count: int,
+    firth_below: float,
+    threads: int,
+    part: Part | None,
+) -> None:
+    if part and part.of > 1:
         raise fail(
-            "correction-not-of-engine",
-            "association.correction",
-            "spa, and engine hail has Firth only",
-            "Set association.engine to numpy, or association.correction to firth",
+            "part-not-of-engine",
+            "--part",
+            f"{part.number}/{part.of}, and engine hail scans all variants in one job",
+            "Give 1/1, or no part; Spark shares out the work itself",
         )
     if cohort is None:
         raise fail("cohort-missing", "--cohort", "engine hail reads it", "Give the Hail matrix")
-    from genopheno.association import results
+    import pyarrow as pa
+
+    from genopheno.association import coding, left_out, parts, results, summary
     from genopheno.cohort import regression
 
-    n_variants = Genotypes.open(genotypes).n_variants
-    left_out: dict[str, dict[str, int]] = {}
+    genotypes = Genotypes.open(prefix)
+    chromosomes = coding.checked(chromosomes, genotypes.table)
+    haploid = coding.haploid(chromosomes, genotypes.table)
+    traits = {trait.name: trait for trait in made.aligned(genotypes.samples).traits}
+    out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".hail-") as scratch:
         found = regression.run(
             cohort,
             design,
             scratch,
+            chromosomes=chromosomes,
             min_allele_count=min_allele_count,
             firth_below=firth_below,
             threads=threads,
             memory_mb=memory_mb,
         )
         for trait, frame in found:
-            results.write_results(out_dir, trait, frame)
-            left_out[trait] = {"min allele count": n_variants - len(frame)}
-    results.scan_summary(
-        out_dir,
+            rest = left_out.beside_results(
+                genotypes,
+                traits[trait].used,
+                pa.Table.from_pandas(frame[["variant_id", "converged"]], preserve_index=False),
+                min_allele_count,
+                haploid,
+            )
+            results.write_results(out_dir, trait, frame, rest)
+    facts = summary.scan_facts(
         made,
         engine="hail",
-        n_variants=n_variants,
-        left_out=left_out,
+        n_variants=genotypes.n_variants,
         parameters={"min_allele_count": min_allele_count, "firth_below": firth_below},
+    )
+    if part:
+        parts.write(out_dir, part, 0, genotypes.n_variants, facts)
+    else:
+        summary.scan_summary(out_dir, facts)
+
+
+def interact(
+    *,
+    genotypes: Path,
+    design: Path,
+    trait: str,
+    covariate: str,
+    out: Path,
+    loco: Path | None,
+    variants: Path | None,
+    min_allele_count: int,
+    firth_below: float,
+    threads: int,
+) -> None:
+    """Test the interaction of every variant with one covariate on one trait of the design."""
+    from genopheno.association import design as designs
+    from genopheno.association.interaction import scan
+
+    scan.run(
+        genotypes,
+        designs.read(design),
+        trait,
+        covariate,
+        out=out,
+        min_allele_count=min_allele_count,
+        firth_below=firth_below,
+        threads=threads,
+        loco=loco,
+        rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genopheno.chromosomes import contig_runs
 from genopheno.problems import Problems, fail
 
 if TYPE_CHECKING:
@@ -55,12 +56,21 @@ class Genotypes:
     ----------
     prefix : path without ``.bed``.
     samples : IID of each sample, in the order of the genotype columns.
+    sex : (samples,) int8, 1 male, 2 female, 0 unknown.
     table : variants as an Arrow table with the columns `VARIANT_COLUMNS` (position: int32).
     """
 
-    def __init__(self, prefix: Path, samples: list[str], table: pa.Table, mapped: mmap.mmap):
+    def __init__(
+        self,
+        prefix: Path,
+        samples: list[str],
+        sex: np.ndarray,
+        table: pa.Table,
+        mapped: mmap.mmap,
+    ):
         self.prefix = prefix
         self.samples = samples
+        self.sex = sex
         self.table = table
         self._mapped = mapped
         flat = np.frombuffer(mapped, np.uint8, offset=len(MAGIC))
@@ -85,7 +95,7 @@ class Genotypes:
                 problems.add("genotypes-missing", path, "there is no such file", "Run the join")
         problems.raise_if_any()
 
-        samples = _read_fam(fam, problems)
+        samples, sex = _read_fam(fam, problems)
         table = _read_bim(bim, problems)
         problems.raise_if_any()
 
@@ -111,7 +121,7 @@ class Genotypes:
             )
         with open(bed, "rb") as handle:
             mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
-        return cls(prefix, samples, table, mapped)
+        return cls(prefix, samples, sex, table, mapped)
 
     @property
     def n_samples(self) -> int:
@@ -133,13 +143,8 @@ class Genotypes:
             yield start, min(start + size, self.n_variants)
 
     def contigs(self) -> list[tuple[str, int, int]]:
-        """Runs of variants of one contig: its name, first variant, and the one past the last."""
-        column = self.table["contig"].combine_chunks().dictionary_encode()
-        code = column.indices.to_numpy(zero_copy_only=False)
-        starts = np.concatenate([[0], np.flatnonzero(np.diff(code)) + 1])
-        stops = np.append(starts[1:], len(code))
-        names = column.dictionary.to_pylist()
-        return [(names[code[a]], int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
+        """`contig_runs` of the variants."""
+        return contig_runs(self.table)
 
     def packed(self, start: int, stop: int) -> np.ndarray:
         """Raw two-bit codes: (stop - start, ceil(n_samples / 4)) uint8, a view of the file.
@@ -205,8 +210,10 @@ def _as_items(table: np.ndarray) -> np.ndarray:
     return table.reshape(-1).view(kind)
 
 
-def _read_fam(path: Path, problems: Problems) -> list[str]:
+def _read_fam(path: Path, problems: Problems) -> tuple[list[str], np.ndarray]:
+    """Samples and their sex: 1 male, 2 female, 0 whatever else there is."""
     samples: list[str] = []
+    sex: list[int] = []
     first_line: dict[str, int] = {}
     with open(path, encoding="utf-8") as handle:
         for row, line in enumerate(handle, 1):
@@ -234,9 +241,10 @@ def _read_fam(path: Path, problems: Problems) -> list[str]:
                 )
             first_line.setdefault(name, row)
             samples.append(name)
+            sex.append(int(cells[4]) if cells[4] in ("1", "2") else 0)
     if not samples:
         problems.add("genotypes-empty", path, "there are no samples", "Look at the join's report")
-    return samples
+    return samples, np.array(sex, np.int8)
 
 
 def _read_bim(path: Path, problems: Problems) -> pa.Table | None:
@@ -286,7 +294,11 @@ def _tabs(path: Path) -> bytes:
 
 
 def write_bed(
-    prefix: str | Path, dosages: np.ndarray, variants: pd.DataFrame, samples: Sequence[str]
+    prefix: str | Path,
+    dosages: np.ndarray,
+    variants: pd.DataFrame,
+    samples: Sequence[str],
+    sex: Sequence[int] | None = None,
 ) -> None:
     """Write a PLINK 1 fileset.
 
@@ -295,7 +307,8 @@ def write_bed(
     prefix : path without ``.bed``; the three files are written beside and renamed.
     dosages : (variants, samples) int8, copies of the effect allele; -1 is missing.
     variants : variant_id, contig, position, effect_allele, other_allele.
-    samples : IID of each sample; FID, parents, sex and phenotype are written as unknown.
+    samples : IID of each sample; FID, parents and phenotype are written as unknown.
+    sex : of each sample, 1 male, 2 female, 0 unknown; None: all unknown.
 
     Raises
     ------
@@ -330,4 +343,6 @@ def write_bed(
             for contig, name, position, effect, other in variants[order].itertuples(index=False)
         ),
     )
-    write_text(path["fam"], "".join(f"0\t{s}\t0\t0\t0\t-9\n" for s in samples))
+    known = [0] * n_samples if sex is None else sex
+    lines = (f"0\t{s}\t0\t0\t{code}\t-9\n" for s, code in zip(samples, known, strict=True))
+    write_text(path["fam"], "".join(lines))

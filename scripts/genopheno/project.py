@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from genopheno.problems import Problem, StageError, fail
 
 if TYPE_CHECKING:
+    from genopheno.settings import Settings
     from genopheno.submission.unit import Unit
 
 PACKAGE = Path(__file__).resolve().parent
@@ -113,14 +114,42 @@ def copies_depend_on_sex(
         return True
 
 
+def _unknown_ancestry(values: Settings, config: Path) -> list[Problem]:
+    """Strata of ancestry groups that the labels of the panel do not have."""
+    import csv
+
+    from genopheno.strata import ANCESTRY
+
+    panel = values.structure.ancestry
+    if panel is None or not panel.labels.is_file():
+        return []  # the step that reads it tells
+    with open(panel.labels, encoding="utf-8", newline="") as handle:
+        rows = csv.DictReader(handle, delimiter="\t")
+        known = {(row.get("group") or "").strip() for row in rows} - {""} | {"unassigned"}
+    return [
+        Problem(
+            "stratum-value",
+            str(config),
+            None,
+            f"association.strata.{name}.{ANCESTRY}",
+            f"{group!r} is no group of {panel.labels}, which has {', '.join(sorted(known))}",
+            "Name a group as it is there",
+        )
+        for name, columns in values.association.strata.items()
+        for group in columns.get(ANCESTRY, ())
+        if group not in known
+    ]
+
+
 def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[Problem]:
     """Check all that was handed in and return every problem; the working folder is the project.
 
     A notice that is no problem is printed unless `quiet`.
     """
-    from genopheno import settings
+    from genopheno import settings, strata
     from genopheno.clinical import check as clinical
     from genopheno.console import reading, stderr
+    from genopheno.dosages.files import check as check_dosages
     from genopheno.samples.check import check as check_identity
     from genopheno.scores.check import check as check_scores
     from genopheno.submission import receive, sheet
@@ -157,7 +186,11 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
         sheet_path=values.samples,
         groups=values.summaries.groups,
         exempt=only_controls(received.units),
+        strata=strata.of_settings(values.association.strata),
+        interactions=values.association.interactions,
+        config_path=config,
     )
+    problems += _unknown_ancestry(values, config)
     problems += check_truth_sets(
         {name: (truth.calls, truth.regions) for name, truth in values.truth_sets.items()},
         receive.contigs(received),
@@ -172,6 +205,7 @@ def check_project(config: Path, *, jobs: int = 2, quiet: bool = False) -> list[P
         *problems,
         *check_identity(values.pedigree, values.identity.earlier),
         *check_scores(values.scores.files, values.reference.build),
+        *check_dosages(values.association.imputed, [unit.sample for unit in received.units]),
     ]
     if not found:
         receive.remember(received)

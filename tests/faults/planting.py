@@ -203,6 +203,7 @@ def plant(folder: Path) -> tuple[Path, list[Expected]]:
     project.row("S28", "P28")
     line = project.person("P28", diabetes="maybe")
     expected.append(("phenotype-value", PEOPLE, line, "diabetes"))
+    expected += _models(project)
     project.finish()
     return folder, sorted(expected, key=str)
 
@@ -300,6 +301,29 @@ def _cells(project: Project, fault: Fault) -> None:
     fault("unknown-sex", "sex", project.row("S19", "P19", sex="w"))
     fault("unknown-platform", "platform", project.row("S20", "P20", platform="HISEQ"))
     fault("missing-value", "lane", project.row("S21", "P21", lane=""))
+
+
+def _models(project: Project) -> list[Expected]:
+    """Strata and interactions that the participants do not have."""
+    config = "config/config.yaml"
+    project.write(
+        config,
+        f"""{CONFIG}
+association:
+  strata: {{women: {{sex: femail}}, north: {{centre: oslo}}, ldl: {{age: 40}}}}
+  interactions: [bmi]
+""",
+    )
+    project.write(
+        "config/phenotypes.yaml",
+        PHENOTYPES + "  ldl.ldl: {column: age, type: quantitative, covariates: [sex]}\n",
+    )
+    return [
+        ("stratum-value", config, None, "association.strata.women.sex"),
+        ("column-absent", PEOPLE, 1, "centre"),
+        ("stratum-name", config, None, "association.strata.ldl"),
+        ("interaction-unknown", config, None, "association.interactions"),
+    ]
 
 
 def _rows(project: Project, fault: Fault) -> None:

@@ -67,6 +67,8 @@ def make(folder: Path, vcf: Path, sex: dict[str, str], group: dict[str, str]) ->
             "region": [group.get(s) for s in samples],
         }
     )
+    phenotypes["onset"], phenotypes["entry:onset"] = phenotypes["diabetes"], 1.0
+    phenotypes["time:onset"] = phenotypes["age"] / 10
     columns = "%CHROM\t%POS\t%REF\t%ALT\t%ID\t%QUAL\t%FILTER\n"
     rows = [
         r.split("\t") for r in tools.run(["bcftools", "query", "-f", columns, vcf]).splitlines()
@@ -106,4 +108,6 @@ def write(project: Project) -> None:
     project.phenotypes.to_parquet(project.paths["phenotypes_parquet"])
     height = {"name": "height", "type": "quantitative", "unit": "cm", "covariates": ["age"]}
     diabetes = {"name": "diabetes", "type": "binary", "covariates": ["age"]}
-    write_json(project.paths["traits_json"], {"traits": [height, diabetes], "groups": ["region"]})
+    onset = {"name": "onset", "type": "time-to-event", "unit": "years", "entry": "e"}
+    traits = [height, diabetes, onset]
+    write_json(project.paths["traits_json"], {"traits": traits, "groups": ["region"]})

@@ -11,6 +11,9 @@ import pytest
 
 from genopheno import fields
 from genopheno.association import build, scan
+from genopheno.association.dosages import Dosages
+from genopheno.chromosomes import SexChromosomes
+from genopheno.dosages.prepare import prepare
 from genopheno.genotypes import Genotypes, write_bed
 
 
@@ -26,7 +29,9 @@ def to_bed(vcf: Path, out: Path) -> Path:
     return out
 
 
-def associate(prefix, phenotypes, traits, out, *, min_allele_count=1, firth=0.05, exact=1e-4):
+def associate(
+    prefix, phenotypes, traits, out, *, min_allele_count=1, firth=0.05, exact=1e-4, dosages=None
+):
     """Scan; gives the table of each trait."""
     samples = Genotypes.open(prefix).samples
     table = pd.DataFrame({"sample": samples, "participant": samples})
@@ -41,6 +46,7 @@ def associate(prefix, phenotypes, traits, out, *, min_allele_count=1, firth=0.05
         exact_firth_below=exact,
         threads=2,
         out_dir=out,
+        dosages=dosages,
     )
     return {t["name"]: fields.read(out / f"{t['name']}.parquet") for t in traits}
 
@@ -85,18 +91,49 @@ def test_regenie_example_against_plink2(data, tmp_path, covariates):
         assert_as_plink2(tables[trait], plink)
 
 
-def test_regenie_example_against_regenie(data, tmp_path):
+@pytest.mark.parametrize("source", ["calls", "example.bgen", "example.pgen"])
+def test_regenie_example_against_regenie(data, tmp_path, source):
     folder = data("gwas_regenie")
     people = read_people(folder / "phenotype.txt")
-    tables = associate(folder / "example", people, quantitative(["Y1", "Y2"]), tmp_path / "out")
+    dosages = None
+    if source != "calls":
+        file = tmp_path / source if source.endswith("bgen") else folder / source
+        if file.parent == tmp_path:  # the names in the BGEN itself are FID_IID
+            file.symlink_to(folder / source)
+            file.with_suffix(".sample").symlink_to(folder / "example_3chr.sample")
+        dosages = tmp_path / "dosages"
+        prepare([file], folder / "example", dosages, chromosomes=SexChromosomes())
+    tables = associate(
+        folder / "example", people, quantitative(["Y1", "Y2"]), tmp_path / "out", dosages=dosages
+    )
     for trait, ours in tables.items():
         regenie = pd.read_csv(folder / f"expected/quantitative_{trait}.regenie.gz", sep=r"\s+")
-        assert (ours.effect_allele == regenie.ALLELE1.astype(str)).all()
-        np.testing.assert_allclose(ours.beta, regenie.BETA, rtol=0, atol=1e-6)
+        # The BGEN has the counted allele first.
+        turned = source == "example.bgen"
+        allele = ours.other_allele if turned else ours.effect_allele
+        assert (allele == regenie.ALLELE1.astype(str)).all()
         np.testing.assert_allclose(
-            ours.effect_allele_frequency, regenie.A1FREQ, rtol=5e-6, atol=1e-6
+            ours.beta * (-1 if turned else 1), regenie.BETA, rtol=0, atol=1e-6
+        )
+        frequency = ours.effect_allele_frequency
+        np.testing.assert_allclose(
+            1 - frequency if turned else frequency, regenie.A1FREQ, rtol=5e-6, atol=1e-6
         )
         assert (ours.n == regenie.N).all()
+
+
+def test_saige_s_bgen_holds_the_calls_of_its_bed(data, tmp_path):
+    """10,000 people in a BGEN without names, all of them in the order of the .fam."""
+    folder = data("gwas_saige")
+    calls = Genotypes.open(folder / "genotype_100markers")
+    bgen = tmp_path / "g.bgen"
+    bgen.symlink_to(folder / "genotype_100markers.bgen")
+    lines = ["ID_1 ID_2 missing", "0 0 0", *(f"{name} {name} 0" for name in calls.samples)]
+    bgen.with_suffix(".sample").write_text("\n".join(lines) + "\n")
+    prepare([bgen], calls.prefix, tmp_path / "d", chromosomes=SexChromosomes())
+    found = Dosages.of(tmp_path / "d", calls.samples)
+    assert (found.table["effect_allele"].to_numpy() == calls.variants.effect_allele).all()
+    np.testing.assert_array_equal(found.read(0, 100), calls.dosages(0, 100))
 
 
 def test_lpa_against_plink2(data, tmp_path):

@@ -123,12 +123,6 @@ def test_every_variant_as_gemma(cohort, ours, tmp_path, name):
     np.testing.assert_allclose(told["heritability"], float(pve), atol=2e-5)
 
 
-def test_a_trait_gets_the_same_bits_alone_and_in_company(cohort, ours, tmp_path):
-    for one in TRAITS:
-        table, _ = associate(*cohort, [one], tmp_path / one["name"], threads=1)[one["name"]]
-        pd.testing.assert_frame_equal(table, ours[one["name"]][0], check_exact=True)
-
-
 def test_the_likelihood_is_at_its_maximum(cohort):
     """Against a fine search of the null model's likelihood, written with dense matrices."""
     prefix, people = cohort

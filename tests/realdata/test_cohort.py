@@ -58,6 +58,7 @@ def hundred(data, tmp_path_factory) -> Joined:
     project.verdicts.loc[5, "mean_coverage"] = 29.0
     project.phenotypes = project.phenotypes[~project.phenotypes["participant"].isin(["P7", "P5"])]
     project.phenotypes.loc[10:20, "height"] = np.nan
+    project.phenotypes.loc[30:32, "time:onset"] = np.nan
     cohort_project.write(project)
     out = run_join(project, folder / "cohort", min_genotype_quality=MIN_GQ, build="GRCh37")
 
@@ -121,6 +122,8 @@ def test_people_dropped_are_listed(hundred: Joined) -> None:
     assert report["participants"]["without_phenotypes"] == ["P7"]
     assert report["participants"]["without_genotypes"] == ["P3"]
     assert report["traits"]["height"] == {"n": 86, "missing": 12}
+    onset = report["traits"]["onset"]
+    assert (onset["n"], onset["missing"]) == (onset["events"] + onset["censored"], 4) == (94, 4)
 
 
 def test_sample_table_is_that_of_plink2(hundred: Joined) -> None:
@@ -234,6 +237,10 @@ def test_groups_and_traits(hundred: Joined, summaries: Path) -> None:
     assert row["quartile_1"] == pytest.approx(np.quantile(heights, 0.25))
     sick = table.loc["diabetes"].loc["sex"]
     assert (sick["n_cases"] + sick["n_controls"] == sick["n"]).all()
+    seen = samples.merge(hundred.project.phenotypes, on="participant").dropna(subset="time:onset")
+    row = table.loc[("onset", "all", "all")]
+    assert (row["n"], row["n_cases"], row["unit"]) == (94, seen["onset"].sum(), "years")
+    assert row["median"] == pytest.approx((seen["time:onset"] - 1).median())
     report = json.loads((summaries / "summaries.json").read_text())
     assert report["people"] == 98
     assert report["groups"]["region"]["unknown"] == 1

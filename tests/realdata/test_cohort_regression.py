@@ -11,6 +11,7 @@ import pytest
 
 from genopheno import fields, tools
 from genopheno.association import pvalues
+from genopheno.chromosomes import SexChromosomes
 from genopheno.cohort.join import join
 from genopheno.cohort.regression import run
 from genopheno.files import write_json
@@ -99,17 +100,21 @@ def test_logistic_is_that_of_epacts(epacts, tmp_path: Path, test: str) -> None:
 
 
 def test_score_then_firth(epacts, tmp_path: Path) -> None:
-    """Below the threshold it is Firth; above, the one-step effect of the score test."""
+    """Below the threshold it is Firth; above, the one-step effect of the score test.
+
+    The contig is taken for an X, whose pseudoautosomal regions alone are tested.
+    """
     matrix, design, expected = epacts
-    results = dict(
-        run(matrix, design, tmp_path / "h", min_allele_count=10, firth_below=0.06, threads=2)
-    )
+    shared = ("22", 0, 16_115_877), ("22", 16_115_881, 17_000_000)
+    options = {"min_allele_count": 10, "firth_below": 0.06, "threads": 2}
+    chromosomes = SexChromosomes(x="22", pseudoautosomal=shared)
+    results = dict(run(matrix, design, tmp_path / "h", chromosomes=chromosomes, **options))
     frame = results["case"].set_index("base_pair_location")
     firth = expected[expected["test"] == "logistic_firth"]
     assert 16117940 not in frame.index  # 7 alleles
+    assert 16115878 in firth.index  # outside the regions
     assert frame["test"].to_dict() == {
         16060511: "score",
-        16115878: "score",
         16115882: "firth",
         16117953: "score",
     }

@@ -11,7 +11,8 @@ import pytest
 
 from genopheno import fields
 from genopheno.assays import ASSAYS
-from genopheno.samples.calls import SexChromosomes, read_calls
+from genopheno.chromosomes import SexChromosomes
+from genopheno.samples.calls import read_calls
 from genopheno.samples.fingerprint import read_fingerprints
 from genopheno.samples.identity import identity
 from genopheno.samples.measures import Options, Person

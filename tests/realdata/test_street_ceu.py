@@ -23,7 +23,8 @@ def street(data: Callable[[str], Path], tmp_path_factory) -> tuple[Path, Path, s
     folder = data("ceu_chr20").resolve()
     project = tmp_path_factory.mktemp("ceu") / "project"
     site = build(project, folder)
-    command("genopheno", "run", "--", "--set-threads", "align=1", cwd=project)
+    options = ["--set-threads", "align=1", "--set-scatter", "scan=2"]
+    command("genopheno", "run", "--", *options, cwd=project)
     return project / "results", folder, site
 
 
@@ -55,6 +56,9 @@ def test_every_real_sample_is_in_the_cohort(street) -> None:
 
 def test_the_scan_leads_to_the_site_of_the_phenotype(street) -> None:
     results, folder, site = street
+    jobs = {path.stem for path in (results / "benchmarks/associate").iterdir()}
+    assert jobs == {"1-of-2", "2-of-2"}
+    assert not list((results / "association").glob("parts/*"))
     scan = fields.read(results / "association/score.parquet")
     top = scan.nlargest(1, "neg_log10_p_value")
     position = int(site.split(":")[1])

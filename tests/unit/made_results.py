@@ -287,6 +287,9 @@ def make_results(
                 "n_controls": pd.array(
                     [int((y == 0).sum()) if binary else None] * variants, "Int32"
                 ),
+                "effect_allele_frequency_cases": frequency if binary else np.nan,
+                "effect_allele_frequency_controls": frequency if binary else np.nan,
+                "info": np.nan,
                 "test": np.where(log_p > 4, "firth", "score") if binary else "linear",
                 "converged": True,
             }

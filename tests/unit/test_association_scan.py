@@ -1,4 +1,4 @@
-"""Design, scan and files: who is tested, trait isolation, what is left out and said of it."""
+"""Design, scan and files: who is tested, what is left out and said of it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import statsmodels.api as sm
 
 from genopheno import fields
-from genopheno.association import build, covariates, design, results, scan
+from genopheno.association import build, covariates, design, left_out, results, scan
+from genopheno.chromosomes import SexChromosomes
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
 
@@ -94,6 +96,7 @@ def designed(cohort, traits, components=None, n_components=0, relatives="keep", 
 
 def run(cohort, made, out, **options):
     options = {"min_allele_count": 1, "firth_below": 0.05, "exact_firth_below": 0.01} | options
+    options = {"chromosomes": SexChromosomes()} | options  # none: all have two copies of all
     scan.run(cohort[0], made, threads=options.pop("threads", 2), out_dir=out, **options)
     summary = json.loads((out / "scan.json").read_text())
     return {t["name"]: t for t in summary["traits"]}
@@ -149,7 +152,11 @@ def test_covariates_that_say_nothing_new_are_dropped_with_a_notice(cohort):
 def test_what_cannot_be_fitted_is_set_aside_with_its_reason(cohort, tmp_path):
     _, samples, people, _ = cohort
     people = people.assign(
-        one_case=(np.arange(N) == 60) * 1.0, three=np.arange(N) % 3.0, age10=people.age * 10
+        one_case=(np.arange(N) == 60) * 1.0,
+        three=np.arange(N) % 3.0,
+        age10=people.age * 10,
+        male=(people.sex == "male") * 1.0,
+        nothing=np.nan,
     )
     world = (cohort[0], samples, people, None)
     bad = [
@@ -158,6 +165,8 @@ def test_what_cannot_be_fitted_is_set_aside_with_its_reason(cohort, tmp_path):
         trait("one_case", "binary"),
         trait("three", "binary"),
         trait("age10", covariates=["age"]),
+        trait("male", "binary", ["age", "sex"]),
+        trait("nothing", covariates=["age"]),
     ]
     told = run(world, designed(world, [*bad, trait("height")]), tmp_path)
     assert {name: told[name]["reason"] for name in told} == {
@@ -166,6 +175,8 @@ def test_what_cannot_be_fitted_is_set_aside_with_its_reason(cohort, tmp_path):
         "one_case": f"too few people: 1 cases and {N - 1} controls",
         "three": "it has values other than 0 and 1",
         "age10": "its covariates explain it wholly",
+        "male": "its covariates explain it wholly",
+        "nothing": "nobody has a value of it and all of its covariates",
         "height": None,
     }
     assert len(fields.read(tmp_path / "same.parquet")) == 0
@@ -209,16 +220,18 @@ def test_faulty_tables_are_told_at_once(cohort):
             pd.concat([samples, samples.iloc[:1]]),
             people,
             {"traits": [trait("nothing", covariates=["neither"])]},
-            None,
+            pd.concat([components(True), components(True).iloc[:2]]),
             n_components=0,
             relatives="keep",
         )
     assert [p.code for p in caught.value.problems] == [
         "sample-duplicate",
         "participant-duplicate",
+        "sample-duplicate",
         "column-missing",
         "column-missing",
     ]
+    assert [p.file for p in caught.value.problems][2] == "components"
     with pytest.raises(StageError, match="none of 150 samples can be tested"):
         designed((None, samples, people.assign(participant=people.participant + "x"), None), TRAITS)
 
@@ -241,44 +254,32 @@ def test_a_design_survives_the_file(cohort, tmp_path):
         )
 
 
-def test_a_design_follows_the_order_of_the_genotypes(cohort, tmp_path):
-    prefix, samples, people, _ = cohort
-    shuffled = samples.sample(frac=0.8, random_state=1)
-    one = designed((prefix, shuffled, people, None), TRAITS[:1])
-    two = designed((prefix, shuffled.sort_index(), people, None), TRAITS[:1])
-    a, b = tmp_path / "a", tmp_path / "b"
-    run(cohort, one, a)
-    run(cohort, two, b)
-    pd.testing.assert_frame_equal(
-        fields.read(a / "height.parquet"), fields.read(b / "height.parquet")
-    )
+def test_every_file_has_an_order_of_its_own(cohort, tmp_path):
+    """Genotypes, samples, phenotypes and components shuffled: the same people, the same numbers."""
+    prefix, samples, people, dosages = cohort
+    names = [f"s{i}" for i in range(N)]
+    samples = samples.iloc[: N - 20]
+    table = components(np.arange(N) % 7 > 0)
+    some = {"n_components": 2, "relatives": "drop"}
+    run(cohort, designed((prefix, samples, people, None), TRAITS, table, **some), tmp_path / "a")
+
+    rng = np.random.default_rng(4)
+    order = rng.permutation(N)
+    moved = tmp_path / "g"
+    variants = Genotypes.open(prefix).variants
+    write_bed(moved, dosages[:, order], variants, [names[i] for i in order])
+    world = (moved, samples.sample(frac=1, random_state=5), people.iloc[rng.permutation(N)], None)
+    made = designed(world, TRAITS, table.sample(frac=1, random_state=6), **some)
+    assert made.samples != [s for s in Genotypes.open(moved).samples if s in made.samples]
+    run(world, made, tmp_path / "b")
+    for one in TRAITS:
+        a, b = (fields.read(tmp_path / d / f"{one['name']}.parquet") for d in "ab")
+        assert len(a) > 600
+        pd.testing.assert_frame_equal(a, b, rtol=1e-7, atol=1e-10)
+
     stranger = samples.assign(sample=samples["sample"].replace("s5", "zz"))
     with pytest.raises(StageError, match="1 samples have no genotypes, such as zz"):
         run(cohort, designed((prefix, stranger, people, None), TRAITS[:1]), tmp_path / "c")
-
-
-def test_a_trait_gets_the_same_bits_alone_and_in_company(cohort, tmp_path):
-    together = tmp_path / "together"
-    run(cohort, designed(cohort, TRAITS), together, threads=2)
-    for one in TRAITS:
-        alone = tmp_path / one["name"]
-        run(cohort, designed(cohort, [one]), alone, threads=1)
-        name = one["name"]
-        a, b = (fields.read(where / f"{name}.parquet") for where in (alone, together))
-        pd.testing.assert_frame_equal(a, b, check_exact=True)
-        assert (alone / f"{name}.parquet").read_bytes() != b""
-        with gzip.open(alone / f"{name}.tsv.gz") as x, gzip.open(together / f"{name}.tsv.gz") as y:
-            assert x.read() == y.read()
-
-
-def test_one_traits_missing_values_do_not_reach_another(cohort, tmp_path):
-    prefix, samples, people, dosages = cohort
-    run(cohort, designed(cohort, TRAITS), tmp_path / "a")
-    holes = people.copy()
-    holes.loc[holes.index[::2], ["weight", "case"]] = np.nan
-    run(cohort, designed((prefix, samples, holes, dosages), TRAITS), tmp_path / "b")
-    a, b = (fields.read(tmp_path / d / "height.parquet") for d in "ab")
-    pd.testing.assert_frame_equal(a, b, check_exact=True)
 
 
 def test_numbers_of_the_whole_scan_against_statsmodels(cohort, tmp_path):
@@ -319,6 +320,21 @@ def test_cases_and_controls_are_counted_by_variant(cohort, tmp_path):
         "min allele count": 1,
         "not converged": 1,
     }
+    without = fields.read(tmp_path / "left_out" / "case.parquet")
+    reasons = dict(zip(without.base_pair_location // 10 - 1, without.reason, strict=True))
+    assert reasons == {
+        10: "all missing",
+        11: "monomorphic",
+        12: "monomorphic",
+        13: "not converged",  # everyone heterozygous
+        14: "min allele count",
+    }
+    used = known.to_numpy()
+    there = dosages[10:15][:, used]
+    np.testing.assert_array_equal(without.n, (there >= 0).sum(1))
+    assert list(without.minor_allele_count) == [0, 0, 0, used.sum(), (there[4] > 0).sum()]
+    assert list(without.columns) == fields.names("association_left_out")
+
     rows = table.base_pair_location.to_numpy() // 10 - 1
     there = (dosages[rows] >= 0) & known.to_numpy()
     cases = people["case"].to_numpy() == 1
@@ -327,6 +343,26 @@ def test_cases_and_controls_are_counted_by_variant(cohort, tmp_path):
     np.testing.assert_array_equal(table.n_controls, (there & ~cases).sum(1))
     assert set(told["tests"]) == {"score", "firth-approximate", "firth"}
     assert told["null_model"] == "logistic"
+
+
+def test_who_is_left_out_of_another_engines_results(cohort, tmp_path):
+    made = designed(cohort, TRAITS)
+    run(cohort, made, tmp_path, min_allele_count=10)
+    genotypes = Genotypes.open(cohort[0])
+    expected = fields.read(tmp_path / "left_out" / "height.parquet")
+    found = pq.read_table(tmp_path / "height.parquet", columns=["variant_id", "converged"])
+    shuffled = found.take(np.random.default_rng(1).permutation(len(found)))
+    used = made.traits[0].used
+    diploid = np.zeros(genotypes.n_variants, bool)
+    table = left_out.beside_results(genotypes, used, shuffled, 10, diploid)
+    pd.testing.assert_frame_equal(table.to_pandas(), expected)
+    common = {left_out.ALL_MISSING, left_out.MONOMORPHIC, left_out.RARE, left_out.NOT_CONVERGED}
+    assert set(expected.reason) == common
+    with pytest.raises(StageError, match=r"association-variants-lost.* 2 of the variants"):
+        left_out.beside_results(genotypes, used, found.slice(2), 10, diploid)
+    lost = np.arange(genotypes.n_variants) < genotypes.n_variants // 2
+    named = left_out.beside_results(genotypes, used, shuffled, 10, lost)["reason"].to_pylist()
+    assert named.count(left_out.NUMPY_ONLY) == lost.sum()
 
 
 def test_summary_statistics_file(cohort, tmp_path):

@@ -16,6 +16,7 @@ from genopheno.clinical.declaration import read_declaration, trait_names
 from genopheno.clinical.participants import read_table
 from genopheno.clinical.phenotypes import write
 from genopheno.problems import StageError
+from genopheno.strata import parse
 
 DECLARATION = """\
 participant: participant
@@ -41,6 +42,20 @@ p3,female,41,22.5,3.1,yes,a
 p1,male,50,NA,2.5,0,b
 p2,female,62,31,-9,1.0,a
 p4,male,39,28,4.25,NO,
+"""
+
+
+FOLLOW_UP = """\
+covariates: [age]
+traits:
+  ill:
+    column: status
+    type: time-to-event
+    time: years
+    entry: start
+    unit: years
+    case: [1]
+    control: [0]
 """
 
 
@@ -343,6 +358,22 @@ def test_a_covariate_of_dates_is_refused(files):
                 ("trait-name", 3, "../a"),
             ],
         ),
+        (
+            FOLLOW_UP.replace("    time: years\n", "    transform: log\n").replace("[0]", "[]"),
+            [
+                ("phenotypes-invalid", 3, "ill.time"),
+                ("phenotypes-invalid", 6, "ill.transform"),
+                ("phenotypes-invalid", 10, "ill.control"),
+            ],
+        ),
+        (
+            FOLLOW_UP.replace("start", "years").replace("[age]", "[years]"),
+            [("phenotypes-invalid", 3, "ill.covariates"), ("phenotypes-invalid", 6, "ill.time")],
+        ),
+        (
+            "traits:\n  a: {column: x, type: quantitative, time: t}\n",
+            [("phenotypes-invalid", 2, "a.time")],
+        ),
         ("traits:\n  design: {column: x, type: quantitative}\n", [("trait-name", 2, "design")]),
         (
             "traits:\n  a: {column: x, type: quantitative}\n  A: {column: y, type: quantitative}\n",
@@ -373,3 +404,100 @@ def test_trait_names_alone(tmp_path):
     assert trait_names(path) == ["ldl", "t2d"]
     with pytest.raises(StageError, match="phenotypes-missing"):
         trait_names(tmp_path / "none.yaml")
+
+
+def test_a_time_to_event_trait_has_its_follow_up(files, tmp_path):
+    table = (
+        "participant,age,status,years,start\na,50,1,2.5,0\nb,51,0,4,1\nc,52,1,NA,0\nd,53,1,9,2\n"
+    )
+    clinical, problems, notes = check(*files(table, FOLLOW_UP))
+    assert problems == []
+    assert list(clinical.frame)[2:5] == ["ill", "time:ill", "entry:ill"]
+    assert clinical.frame["time:ill"].tolist()[:2] == [2.5, 4]
+    (told,) = clinical.traits
+    assert (told["n_observed"], told["n_cases"], told["n_controls"]) == (3, 2, 1)
+    assert (told["time"], told["entry"], told["n_missing"]) == ("years", "start", 1)
+    assert told["follow_up"] == {"min": 2.5, "median": 3.0, "max": 7.0, "total": 12.5}
+    assert notes == ["trait ill: 1 people with a status have no follow-up"]
+    write(clinical, tmp_path / "phenotypes.parquet", tmp_path / "traits.json")
+    told = {f.name: f for f in fields.fields_of(pq.read_schema(tmp_path / "phenotypes.parquet"))}
+    assert told["time:ill"].unit == told["entry:ill"].unit == "years"
+    assert told["ill"].description == "trait ill, from column status; 1 event, 0 censored"
+    assert fields.check_tables(tmp_path) == []
+
+
+def test_the_example_of_the_docs_is_sound(files):
+    text = (Path(__file__).parents[2] / "docs/inputs.md").read_text(encoding="utf-8")
+    (declaration,) = [b for b in text.split("```") if b.startswith("yaml") and "traits:" in b]
+    table = """\
+participant,sex,age,bmi,centre,ldl_mmol,diabetes,years_followed,years_at_enrolment
+p1,male,50,22,1,2.5,0,12.5,0
+p2,female,62,31,2,-9,1,3,0.5
+p3,female,41,22.5,1,3.1,1,7,1
+"""
+    clinical, problems, _ = check(*files(table, declaration.removeprefix("yaml\n")))
+    assert problems == []
+    onset = clinical.traits[2]
+    assert (onset["n_cases"], onset["n_controls"], onset["follow_up"]["total"]) == (2, 1, 21)
+
+
+def test_every_fault_of_follow_up_at_once(files):
+    table = """\
+participant,age,status,years,start
+a,50,1,0,0
+b,51,2,-3,0
+c,52,1,soon,0
+d,53,0,4,-1
+e,54,0,4,4
+f,54,0,4,5
+g,54,0,NA,5
+"""
+    _, problems, _ = check(*files(table, FOLLOW_UP))
+    assert sorted((p.code, p.row, p.column) for p in problems) == [
+        ("phenotype-value", 2, "years"),
+        ("phenotype-value", 3, "status"),
+        ("phenotype-value", 3, "years"),
+        ("phenotype-value", 4, "years"),
+        ("phenotype-value", 5, "start"),
+        ("phenotype-value", 6, "start"),
+        ("phenotype-value", 7, "start"),
+    ]
+    said = {(p.row, p.column): p.found for p in problems}
+    assert said[7, "start"] == "trait ill: follow-up starts at 5 and ends at 4"
+    one = "participant,age,status,years,start\na,50,1,3,0\nb,51,0,3,0\n"
+    assert check(*files(one, FOLLOW_UP))[2] == ["trait ill: 1 events are too few to test"]
+    absent = check(*files(one.replace("years", "Years"), FOLLOW_UP))[1]
+    assert [(p.code, p.row, p.column) for p in absent] == [("column-absent", 6, "ill.time")]
+
+
+def test_columns_of_strata_are_kept_and_their_people_known(files, tmp_path):
+    strata = parse(["north:centre=a", "north:sex=male", "forty:age=50.0", "women:sex=female"])
+    clinical, problems, _ = check(*files(), strata=strata[1:], kept=["centre"])
+    assert problems == []
+    assert clinical.frame.centre.tolist() == ["b", "a", "a", None]
+    write(clinical, tmp_path / "p.parquet", tmp_path / "t.json")
+    assert fields.read(tmp_path / "p.parquet").centre[0] == "b"
+    assert json.loads((tmp_path / "t.json").read_text())["groups"] == []
+    _, problems, _ = check(*files(), strata=strata)
+    assert [(p.code, p.column) for p in problems] == [("stratum-empty", "association.strata.north")]
+    declaration = DECLARATION.replace("  ldl:", "  centre:")
+    _, problems, _ = check(*files(declaration=declaration), strata=strata[:1], kept=["centre"])
+    assert {p.code for p in problems} >= {"stratum-column"}
+
+
+@pytest.mark.parametrize("text", ["women", "women:sex", "women:=x", ":sex=x", "women:sex="])
+def test_a_stratum_by_hand_has_one_form(text):
+    with pytest.raises(ValueError, match="is not NAME:COLUMN=VALUE"):
+        parse([text])
+
+
+def test_interactions_are_of_declared_covariates(files):
+    _, problems, _ = check(*files(), interactions=["bmi", "sex", "agee"])
+    assert [p.code for p in problems] == ["interaction-unknown"]
+    assert "is 'age' meant?" in problems[0].found
+    two = DECLARATION + "  t2d.bmi: {column: ldl_mmol, type: quantitative}\n"
+    two = two.replace("[age, sex, bmi]", "[age, sex, bmi, bmi.age]")
+    table = TABLE.replace(",bmi,", ",bmi,bmi.age,").replace("22.5", "22.5,1").replace("NA", "NA,1")
+    table = table.replace(",31,", ",31,2,").replace(",28,", ",28,2,")
+    _, problems, _ = check(*files(table, two), interactions=["age", "bmi.age"])
+    assert [p.code for p in problems] == ["interaction-name"]

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from genopheno import fields
+from genopheno.chromosomes import SexChromosomes
 from genopheno.files import write_json
 from genopheno.problems import StageError
-from genopheno.samples.calls import SexChromosomes, Thinned, read_calls
+from genopheno.samples.calls import Thinned, read_calls
 from genopheno.samples.check import check
 from genopheno.samples.identity import identity
 from genopheno.samples.measures import Options, Person
@@ -22,8 +23,8 @@ from genopheno.samples.sex import SexEvidence, check_sex, depth_ratios
 from genopheno.tools import run
 
 LENGTHS = {"chr1": 40_000_000, "chrX": 20_000_000, "chrY": 8_000_000}
-PAR = ("chrX", 1, 2_000_000)
-SEX = SexChromosomes("chrX", "chrY", (PAR,))
+PAR = ("chrX", 0, 2_000_000)
+SEX = SexChromosomes("chrX", "chrY", pseudoautosomal=(PAR,))
 OPEN = {"max_sites": 10_000, "min_frequency": 0.05, "min_call_rate": 0.5}
 
 

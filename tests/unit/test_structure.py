@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 from genopheno import fields
+from genopheno.chromosomes import autosomal
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
 from genopheno.structure.components import components
 from genopheno.structure.kinship import pair_counts, related_pairs, relationship
 from genopheno.structure.run import run
 from genopheno.structure.unrelated import unrelated
-from genopheno.structure.variants import autosomal, choose, independent
+from genopheno.structure.variants import choose, independent
 
 
 def variants(n: int, contig: str | list[str] = "1", apart: int = 60_000) -> pd.DataFrame:

@@ -211,7 +211,7 @@ def test_who_is_a_case(tmp_path):
     pd.DataFrame({"participant": ["c", "a", "b"], "ill": [1.0, np.nan, 0.0]}).to_parquet(
         tmp_path / "phenotypes.parquet"
     )
-    declared = [{"name": "ill", "type": "binary"}, {"name": "bmi", "type": "quantitative"}]
+    declared = [{"name": "ill", "type": "time-to-event"}, {"name": "bmi", "type": "quantitative"}]
     (tmp_path / "traits.json").write_text(json.dumps({"traits": declared}))
     paths = [tmp_path / f for f in ("samples.parquet", "phenotypes.parquet", "traits.json")]
     assert cases("ill", *paths) == {"s3"}

@@ -65,6 +65,8 @@ def test_a_new_project_is_checked_key_by_key(genopheno, tmp_path: Path) -> None:
 
 def test_the_workflow_passes_snakemake_s_linter(tmp_path: Path) -> None:
     project = sound(tmp_path / "project")
+    with open(project / "config/config.yaml", "a") as config:  # every rule has jobs
+        config.write("association: {strata: {women: {sex: female}}, interactions: [age]}\n")
     said = command("snakemake", "--lint", "-s", ROOT / "workflow/Snakefile", cwd=project)
     assert "Congratulations" in said.stdout
 

@@ -83,6 +83,7 @@ def test_every_table_is_declared_and_the_dictionary_names_every_column(demo) -> 
         ("structure/kinship.parquet", "kinship"),
         ("association/design.parquet", "design"),
         ("association/ldl.parquet", "association"),
+        ("association/left_out/ldl.parquet", "association_left_out"),
         ("scores/scores.parquet", "scores"),
         ("scores/variants.parquet", "score_variants"),
         ("summaries/frequencies.parquet", "group_frequencies"),

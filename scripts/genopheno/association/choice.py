@@ -9,7 +9,10 @@ wgr         whole-genome regression (Mbatchou 2021): right for relatives too, an
 
 from __future__ import annotations
 
+import numpy as np
+
 from genopheno.association.design import LMM, REGRESSION, WGR, TraitDesign
+from genopheno.chromosomes import autosomal
 from genopheno.genotypes import Genotypes
 
 SMALL = 5_000  # people: up to here an eigendecomposition is a matter of minutes
@@ -24,16 +27,27 @@ class Chooser:
     Parameters
     ----------
     requested : 'auto', 'regression', 'wgr' or 'lmm'.
-    genotypes : what step 1 would be made from.
+    genotypes : what step 1 would be made from, of which it takes the autosomes.
+    engine : 'numpy' or 'hail'.
     """
 
-    def __init__(self, requested: str, genotypes: Genotypes):
-        self.requested = requested
-        self.n_variants = genotypes.n_variants
-        self.n_contigs = len({name for name, _, _ in genotypes.contigs()})
+    def __init__(self, requested: str, genotypes: Genotypes, engine: str = "numpy"):
+        self.requested, self.engine = requested, engine
+        runs = genotypes.contigs()
+        taken = autosomal(np.array([name for name, _, _ in runs]))
+        used = [run for run, autosome in zip(runs, taken, strict=True) if autosome]
+        self.n_variants = sum(stop - start for _, start, stop in used)
+        self.n_contigs = len({name for name, _, _ in used})
 
     def __call__(self, trait: TraitDesign) -> tuple[str, str]:
-        """Model of the trait, and why it is that one."""
+        """Model of the trait, and why it is that one.
+
+        Raises
+        ------
+        ValueError : there is no such model for its type; the message is the reason.
+        """
+        if trait.type == "time-to-event":
+            return self._time_to_event(trait)
         if self.requested != "auto":
             return self.requested, "asked for by the configuration"
         n, related = trait.n, trait.info.get("n_related", 0)
@@ -52,3 +66,14 @@ class Chooser:
             f"{why}; but whole-genome regression asks for {MIN_VARIANTS} variants on "
             f"{MIN_CONTIGS} chromosomes, and there are {self.n_variants} on {self.n_contigs}"
         )
+
+    def _time_to_event(self, trait: TraitDesign) -> tuple[str, str]:
+        if self.engine == "hail":
+            raise ValueError("engine hail has no test of time-to-event traits")
+        if self.requested not in ("auto", REGRESSION):
+            raise ValueError(f"model {self.requested} is not for time-to-event traits")
+        if self.requested == REGRESSION:
+            return REGRESSION, "asked for by the configuration"
+        related = trait.info.get("n_related", 0)
+        why = "the model of time-to-event traits"
+        return REGRESSION, why + (f"; {related} relatives are taken for unrelated" * bool(related))

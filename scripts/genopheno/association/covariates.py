@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,34 +27,47 @@ def categories(name: str, column: pd.Series) -> pd.Series:
     return text.where(text != "unknown", None) if name == "sex" else text
 
 
-def numeric_columns(
-    values: dict[str, pd.Series], known: dict, used: np.ndarray
-) -> tuple[list[np.ndarray], list[str], list[str]]:
-    """Covariates as numbers: a category is one column a level but the first.
+@dataclass
+class Coded:
+    """A covariate as numbers.
 
-    The first level is the first declared one, or the first by name, that occurs among the
-    people used.
+    Attributes
+    ----------
+    columns : (samples,) float64 each; a category has one a level but the first.
+    labels : names of the columns: the covariate, or 'covariate=level'.
+    reference : the level without a column; None: it is a number, or nobody has a level.
+    notices : what there is to say.
     """
-    columns: list[np.ndarray] = []
-    labels: list[str] = []
-    notices: list[str] = []
-    for name, column in values.items():
-        if column.dtype != object:
-            columns.append(column.to_numpy(dtype=float))
-            labels.append(name)
-            continue
-        there = set(column[used].dropna())
-        declared = [str(level) for level in known.get(name, {}).get("levels", [])]
-        levels = [level for level in declared if level in there]
-        levels += sorted(there - set(levels))
-        if levels:
-            notices.append(f"{name}: the reference level is {levels[0]}")
-        for level in levels[1:]:
-            columns.append((column == level).to_numpy(dtype=float))
-            labels.append(f"{name}={level}")
-        if len(levels) == 1:
-            notices.append(f"{name} was dropped: it is constant")
-    return columns, labels, notices
+
+    columns: list[np.ndarray]
+    labels: list[str]
+    reference: str | None = None
+    notices: list[str] = field(default_factory=list)
+
+
+def coded(name: str, column: pd.Series, known: dict, used: np.ndarray) -> Coded:
+    """Code one covariate on the people used.
+
+    The reference is the first declared level, or the first by name, that occurs among them;
+    levels that do not occur get no column.
+    """
+    if column.dtype != object:
+        return Coded([column.to_numpy(dtype=float)], [name])
+    there = set(column[used].dropna())
+    declared = [str(level) for level in known.get(name, {}).get("levels", [])]
+    levels = [level for level in declared if level in there]
+    levels += sorted(there - set(levels))
+    if not levels:
+        return Coded([], [])
+    notices = [f"{name}: the reference level is {levels[0]}"]
+    if len(levels) == 1:
+        notices = [f"{name} was dropped: it is constant, {levels[0]}"]
+    return Coded(
+        [(column == level).to_numpy(dtype=float) for level in levels[1:]],
+        [f"{name}={level}" for level in levels[1:]],
+        levels[0],
+        notices,
+    )
 
 
 def independent(

@@ -9,7 +9,10 @@ On disk a design is ``design.parquet``, one row per sample, and ``design.json`` 
 
 =======================  ==================================================================
 ``sample``               sequenced library pool, as in the genotype files
-``y:{trait}``            the transformed trait (binary: 1 case, 0 control); null: not used
+``y:{trait}``            the transformed trait (binary: 1 case, 0 control; time-to-event: 1
+                         event, 0 censored); null: not used
+``time:{trait}``         time-to-event: end of follow-up; null: not used
+``entry:{trait}``        time-to-event with delayed entry: start of follow-up
 ``x:{trait}:{name}``     a covariate of that trait; null: the sample is not used. The
                          intercept is not written. Columns have full rank with it.
 =======================  ==================================================================
@@ -38,13 +41,15 @@ class TraitDesign:
     Attributes
     ----------
     name : name of the trait.
-    type : 'quantitative' or 'binary'.
+    type : 'quantitative', 'binary' or 'time-to-event'.
     y : (samples,) float64, transformed; NaN where the sample is not used.
     x : (samples, k) float64 covariates without the intercept; NaN where not used.
     covariates : names of the columns of x; a category is 'name=level'.
     reason : why it is not fitted; None: it is.
     info : what else is published: unit, transform, reference levels, notices, counts of
         samples left out by reason, the model and why.
+    time, entry : (samples,) float64 end and start of follow-up of a time-to-event trait, NaN
+        where not used; None: of another type, or everybody starts at 0.
     """
 
     name: str
@@ -54,6 +59,8 @@ class TraitDesign:
     covariates: list[str]
     reason: str | None = None
     info: dict = field(default_factory=dict)
+    time: np.ndarray | None = None
+    entry: np.ndarray | None = None
 
     @property
     def used(self) -> np.ndarray:
@@ -71,11 +78,13 @@ class TraitDesign:
 
     @property
     def n_cases(self) -> int | None:
-        return int(np.nansum(self.y)) if self.type == "binary" else None
+        """People with 1: cases, or events."""
+        return int(np.nansum(self.y)) if self.type != "quantitative" else None
 
     @property
     def n_controls(self) -> int | None:
-        return self.n - int(np.nansum(self.y)) if self.type == "binary" else None
+        """People with 0: controls, or censored."""
+        return self.n - int(np.nansum(self.y)) if self.type != "quantitative" else None
 
 
 @dataclass
@@ -118,13 +127,15 @@ class Design:
             )
         index = np.array([place.get(sample, -1) for sample in samples])
 
-        def move(values: np.ndarray) -> np.ndarray:
+        def move(values: np.ndarray | None) -> np.ndarray | None:
+            if values is None:
+                return None
             out = values[index]
             out[index < 0] = np.nan
             return out
 
         traits = [
-            TraitDesign(t.name, t.type, move(t.y), move(t.x), t.covariates, t.reason, t.info)
+            replace(t, **{part: move(getattr(t, part)) for part in ("y", "x", "time", "entry")})
             for t in self.traits
         ]
         return Design(list(samples), traits, self.info)
@@ -138,9 +149,14 @@ class Design:
         columns, extra = [pa.array(self.samples, pa.string())], []
         for trait in self.traits:
             unit = trait.info.get("unit", "") if trait.info.get("transform") == "none" else ""
-            told = fields.member("design", "y:{trait}", trait=trait.name)
-            extra.append(replace(told, unit=unit))
-            columns.append(pa.array(trait.y, from_pandas=True))
+            for family, values in (("y", trait.y), ("time", trait.time), ("entry", trait.entry)):
+                if values is None:
+                    continue
+                told = fields.member("design", f"{family}:{{trait}}", trait=trait.name)
+                # The unit of a time-to-event trait is that of its times.
+                plain = family == "y" and trait.time is not None
+                extra.append(replace(told, unit="" if plain else unit))
+                columns.append(pa.array(values, from_pandas=True))
             for name, values in zip(trait.covariates, trait.x.T, strict=True):
                 extra.append(
                     fields.member(
@@ -184,6 +200,9 @@ def read(path: str | Path) -> Design:
     def column(name: str) -> np.ndarray:
         return np.array(table[name].to_numpy(), dtype=float)
 
+    def optional(name: str) -> np.ndarray | None:
+        return column(name) if name in table.column_names else None
+
     derived = {"name", "type", "covariates", "n", "n_cases", "n_controls", "reason"}
     traits = []
     for entry in info.pop("traits"):
@@ -198,6 +217,8 @@ def read(path: str | Path) -> Design:
                 covariates,
                 entry["reason"],
                 {key: value for key, value in entry.items() if key not in derived},
+                optional(f"time:{name}"),
+                optional(f"entry:{name}"),
             )
         )
     return Design(samples, traits, info)

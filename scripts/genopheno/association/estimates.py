@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH, LMM, SPA = TESTS = (
+LINEAR, SCORE, FIRTH_APPROXIMATE, FIRTH, LMM, SPA, *COX_TESTS = TESTS = (
     "linear",
     "score",
     "firth-approximate",
     "firth",
     "lmm",
     "spa",
+    "cox-score",
+    "cox-firth-approximate",
+    "cox-firth",
 )
+COX_SCORE, COX_FIRTH_APPROXIMATE, COX_FIRTH = COX_TESTS
 
 
 @dataclass
@@ -38,3 +42,9 @@ class Estimates:
     def __post_init__(self):
         if self.test is None:
             self.test = np.full(len(self.beta), TESTS.index(LINEAR), dtype=np.int8)
+
+    @classmethod
+    def none(cls, size: int) -> Estimates:
+        """Of variants that are not tested."""
+        nothing = np.full(size, np.nan)
+        return cls(nothing, nothing, nothing, np.zeros(size, dtype=bool))

@@ -21,8 +21,9 @@ from __future__ import annotations
 import numpy as np
 
 from genopheno.association import pvalues
+from genopheno.association.block import Block
 from genopheno.association.estimates import Estimates
-from genopheno.association.projection import COLLINEAR, Block, Projected, Space
+from genopheno.association.projection import COLLINEAR, Projected, Space
 
 PERFECT = 1e-14  # residual variance, as a fraction of the trait's, that rounding leaves of nothing
 
@@ -68,10 +69,9 @@ class Linear:
     def _estimates(self, counts, score, curvature, squares, regular, k) -> Estimates:
         df = counts.called - k - 1
         with np.errstate(divide="ignore", invalid="ignore"):
-            around_mean = counts.squares - np.square(counts.alleles) / counts.called
+            around_mean = counts.squares - np.square(counts.total) / counts.called
             # A genotype that all share leaves nothing but rounding: counts are exact, so ask them.
-            varies = counts.squares * counts.called > np.square(counts.alleles)
-            fitted = regular & (df > 0) & varies & (curvature > COLLINEAR * around_mean)
+            fitted = regular & (df > 0) & counts.varies & (curvature > COLLINEAR * around_mean)
             curvature = np.where(fitted, curvature, np.nan)
             beta = score / curvature
             left = np.maximum(squares - score * beta, PERFECT * squares)

@@ -29,6 +29,7 @@ from __future__ import annotations
 import numpy as np
 
 from genopheno.association import firth, pvalues, small, spa
+from genopheno.association.block import Block
 from genopheno.association.estimates import (
     FIRTH,
     FIRTH_APPROXIMATE,
@@ -37,7 +38,7 @@ from genopheno.association.estimates import (
     TESTS,
     Estimates,
 )
-from genopheno.association.projection import COLLINEAR, Block, Projected, Space
+from genopheno.association.projection import COLLINEAR, Projected, Space
 
 NULL_ITERATIONS = 30
 NULL_TOLERANCE = 1e-10

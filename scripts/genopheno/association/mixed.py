@@ -31,8 +31,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from genopheno.association import pvalues, small
+from genopheno.association.block import Block
 from genopheno.association.estimates import LMM, TESTS, Estimates
-from genopheno.association.projection import COLLINEAR, Block, Projected, Space
+from genopheno.association.projection import COLLINEAR, Projected, Space
 from genopheno.association.wgr.blocks import centred, cut
 from genopheno.genotypes import Genotypes
 
@@ -138,15 +139,15 @@ class Mixed:
         """Estimates for every variant of the block; NaN where there is none."""
         counts, index = projected.counts, self.relationship.index
         with np.errstate(divide="ignore", invalid="ignore"):
-            mean = np.where(counts.called > 0, counts.alleles / counts.called, 0.0)
-            spread = counts.squares - counts.alleles * mean
+            mean = np.where(counts.called > 0, counts.total / counts.called, 0.0)
+            spread = counts.squares - counts.total * mean
         dosage = block.dosage[:, index] - mean[:, None]
         gaps = projected.gappy
         if gaps.size:
             dosage[gaps] += block.absent(gaps)[:, index] * mean[gaps][:, None]
         size = len(dosage)
         beta, error = np.full(size, np.nan), np.full(size, np.nan)
-        rows = np.flatnonzero(counts.squares * counts.called > np.square(counts.alleles))
+        rows = np.flatnonzero(counts.varies)
         step = max(1, BATCH_NUMBERS // len(index))
         for at in range(0, len(rows), step):
             some = rows[at : at + step]

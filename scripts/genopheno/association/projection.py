@@ -21,93 +21,12 @@ bits whether it is scanned alone or with others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 
 from genopheno.association import small
-from genopheno.genotypes import Genotypes
+from genopheno.association.block import Block, mask_words
 
 COLLINEAR = 1e-8  # curvature left over by the covariates, as a fraction of that by the mean alone
-
-
-class Block:
-    """Genotypes of a few variants, decoded once for all traits.
-
-    Attributes
-    ----------
-    dosage : (variants, samples) float64 counts of the effect allele, missing as 0.
-    """
-
-    def __init__(self, genotypes: Genotypes, start: int, stop: int):
-        self._genotypes, self.start, self.stop = genotypes, start, stop
-        self.dosage = genotypes.decode(start, stop, (2, 0, 1, 0), np.float64)
-        self._bits = code_bits(genotypes.packed(start, stop))
-
-    @cached_property
-    def squared(self) -> np.ndarray:
-        """Squares of `dosage`."""
-        return np.square(self.dosage)
-
-    def absent(self, rows: np.ndarray) -> np.ndarray:
-        """(len(rows), samples) float64, 1 where the genotype is missing."""
-        return self._genotypes.decode_rows(self.start + rows, (0, 1, 0, 0), np.float64)
-
-    def count(self, mask: np.ndarray, n: int) -> Counts:
-        """Exact genotype counts among the `n` people of a mask made by `mask_words`."""
-        return count_bits(self._bits, mask, n)
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Per variant: people with a genotype, heterozygous, homozygous for the effect allele."""
-
-    called: np.ndarray
-    het: np.ndarray
-    hom: np.ndarray
-
-    @property
-    def alleles(self) -> np.ndarray:
-        """Copies of the effect allele."""
-        return self.het + 2 * self.hom
-
-    @property
-    def minor(self) -> np.ndarray:
-        """Copies of the rarer allele."""
-        return np.minimum(self.alleles, 2 * self.called - self.alleles)
-
-    @property
-    def squares(self) -> np.ndarray:
-        """Sum of the squared dosages."""
-        return self.het + 4 * self.hom
-
-
-def code_bits(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bits for heterozygous, missing, and no effect allele, of packed genotypes.
-
-    As 64-bit words (variants, words); the bits that stand for a person sit at even places,
-    and the masks of `mask_words` have only those.
-    """
-    words = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), np.uint8)
-    words[:, : packed.shape[1]] = packed
-    code = words.view(np.uint64)
-    low, high = code, code >> np.uint64(1)
-    return high & ~low, low & ~high, high & low
-
-
-def count_bits(bits: tuple[np.ndarray, np.ndarray, np.ndarray], mask: np.ndarray, n: int) -> Counts:
-    """Exact genotype counts among the `n` people of a mask."""
-    het, missing, none = (np.bitwise_count(b & mask).sum(1, dtype=np.int64) for b in bits)
-    return Counts(n - missing, het, n - missing - het - none)
-
-
-def mask_words(used: np.ndarray) -> np.ndarray:
-    """Mask of people for `Block.count`: used (samples,) bool -> words of two bits a person."""
-    bits = np.zeros(-(-len(used) // 32) * 32, dtype=np.uint8)
-    bits[: len(used)] = used
-    quads = bits.reshape(-1, 4)
-    return (quads << np.array([0, 2, 4, 6], np.uint8)).sum(1, dtype=np.uint8).view(np.uint64)
 
 
 class Space:

@@ -8,11 +8,14 @@ Lentz's method), whose leading power is written as a logarithm.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from scipy import special
 
 LN10 = np.log(10.0)
 FAR = 1e-280  # below this p the log scale takes over
+BIN, BINS = 1e-3, 1 << 16  # of -log10 p, in which the median is looked for
 
 
 def from_normal(z: np.ndarray) -> np.ndarray:
@@ -49,6 +52,59 @@ def _t_far(t: np.ndarray, df: np.ndarray) -> np.ndarray:
     return -(log_front + np.log(_beta_fraction(a, b, x))) / LN10
 
 
+def from_f(f: np.ndarray, q: int, df: np.ndarray | float) -> np.ndarray:
+    """-log10 of P(F > f) with `q` and `df` > 0 degrees of freedom."""
+    if q == 1:
+        return from_t(np.sqrt(f), df)
+    f, df = np.broadcast_arrays(np.asarray(f, dtype=float), np.asarray(df, dtype=float))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = special.fdtrc(q, df, f)
+        out = np.array(np.maximum(0.0, -np.log10(p)))
+    far = (p < FAR) & np.isfinite(f)
+    if far.any():
+        # I_x(df/2, q/2) at x = df / (df + q f)
+        a, b = df[far] / 2, q / 2
+        log_x = -np.log1p(q * f[far] / df[far])
+        x = np.exp(log_x)
+        log_front = a * log_x + b * np.log1p(-x) - special.betaln(a, b) - np.log(a)
+        out[far] = -(log_front + np.log(_beta_fraction(a, b, x))) / LN10
+    return out
+
+
+def from_chi2_of(statistic: np.ndarray, q: int) -> np.ndarray:
+    """-log10 p of a chi-squared statistic with `q` degrees of freedom."""
+    if q == 1:
+        return from_chi2(statistic)
+    statistic = np.asarray(statistic, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = special.chdtrc(q, statistic)
+        out = np.array(np.maximum(0.0, -np.log10(p)))
+    far = (p < FAR) & np.isfinite(statistic)
+    if far.any():
+        x, a = statistic[far] / 2, q / 2
+        log_front = a * np.log(x) - x - special.gammaln(a)
+        out[far] = -(log_front + np.log(_gamma_fraction(a, x))) / LN10
+    return out
+
+
+def _gamma_fraction(a: float, x: np.ndarray) -> np.ndarray:
+    """Continued fraction of Γ(a, x) x^-a e^x (Abramowitz and Stegun 6.5.31), for x above a + 1."""
+    b = x + 1 - a
+    c = np.full_like(x, 1e300)
+    d = 1 / b
+    h = d.copy()
+    for m in range(1, 10_000):
+        b = b + 2
+        numerator = -m * (m - a)
+        d = 1 / (numerator * d + b)
+        c = b + numerator / c
+        step = c * d
+        h *= step
+        if np.all(np.abs(step - 1) < 1e-15):
+            break
+    return h
+
+
 def _beta_fraction(a: np.ndarray, b: float, x: np.ndarray) -> np.ndarray:
     """Continued fraction of I_x(a, b); converges fast where x < (a + 1) / (a + b + 2)."""
     tiny = 1e-300
@@ -83,7 +139,31 @@ def lambda_gc(neg_log10_p: np.ndarray) -> float | None:
     The statistics are those of the p-values with one degree of freedom, so that t and
     likelihood-ratio tests count alike. NaN is left out; None without a single value.
     """
-    known = neg_log10_p[~np.isnan(neg_log10_p)]
-    if not known.size:
+    return lambda_gc_of(lambda: [neg_log10_p])
+
+
+def lambda_gc_of(chunks: Callable[[], Iterable[np.ndarray]]) -> float | None:
+    """As `lambda_gc`, of values that come in chunks, which are asked for twice.
+
+    The median is that of all values: they are counted by bins first, and of the second
+    pass only those of the bins in the middle are kept.
+    """
+
+    def bins() -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        for chunk in chunks():
+            known = chunk[~np.isnan(chunk)]
+            yield known, np.minimum(known / BIN, BINS - 1).astype(np.int64)
+
+    counts = np.zeros(BINS, dtype=np.int64)
+    for _, index in bins():
+        counts += np.bincount(index, minlength=BINS)
+    n = int(counts.sum())
+    if not n:
         return None
-    return float(chi2_from_neg_log10(np.median(known)) / special.chdtri(1, 0.5))
+    upto = np.cumsum(counts)
+    low, high = np.searchsorted(upto, [(n - 1) // 2, n // 2], side="right")
+    kept = [known[(index >= low) & (index <= high)] for known, index in bins()]
+    middle = np.sort(np.concatenate(kept))
+    before = int(upto[low] - counts[low])
+    median = (middle[(n - 1) // 2 - before] + middle[n // 2 - before]) / 2
+    return float(chi2_from_neg_log10(median) / special.chdtri(1, 0.5))

@@ -1,4 +1,4 @@
-"""Association results as files: Parquet, GWAS-SSF, and the summary of a scan.
+"""Association results as files: Parquet, GWAS-SSF, and the variants left out.
 
 Every engine writes its results through here, so that what researchers read does not
 depend on what computed it.
@@ -7,9 +7,10 @@ depend on what computed it.
 from __future__ import annotations
 
 import io
+import shutil
 import zlib
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from genopheno import fields
-from genopheno.association.design import Design, TraitDesign
-from genopheno.files import write_json, writing
-from genopheno.problems import fail
+from genopheno.files import writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +33,7 @@ GZIP_LEVEL = 1  # half the size of the text at a fifth of the time that level 6 
 ROWS = 65_536
 # Few distinct values: stored as a dictionary. The numbers are not worth the look-up.
 REPEATED = ["chromosome", "effect_allele", "other_allele", "test", "n", "n_cases", "n_controls"]
+REPEATED_LEFT_OUT = [*REPEATED[:3], "n", "minor_allele_count", "reason"]
 
 
 def chromosome(contig: str) -> str:
@@ -78,44 +78,81 @@ def gzipped(text: bytes) -> bytes:
 
 
 class TraitFiles:
-    """``{trait}.parquet`` and ``{trait}.tsv.gz``, written piece by piece, beside and renamed.
+    """``{trait}.parquet``, ``{trait}.tsv.gz`` and ``left_out/{trait}.parquet``.
+
+    They are written piece by piece, beside and renamed.
 
     Parameters
     ----------
     out_dir : folder of the results.
     trait : name of the trait.
+    header : whether the text begins with its header: False in all but the first of the parts
+        that are put one after the other.
     """
 
-    def __init__(self, out_dir: str | Path, trait: str):
-        self._paths = parquet_path(out_dir, trait), tsv_path(out_dir, trait)
+    def __init__(self, out_dir: str | Path, trait: str, header: bool = True):
+        self._out_dir, self._trait, self._header = out_dir, trait, header
         self._stack = ExitStack()
 
     def __enter__(self) -> TraitFiles:
-        parquet, tsv = (self._stack.enter_context(writing(path)) for path in self._paths)
         self._parquet = self._stack.enter_context(
-            pq.ParquetWriter(
-                parquet,
-                fields.schema("association"),
-                compression="zstd",
-                compression_level=1,
-                use_dictionary=REPEATED,
+            _parquet_writer(parquet_path(self._out_dir, self._trait), "association", REPEATED)
+        )
+        self._left_out = self._stack.enter_context(
+            _parquet_writer(
+                left_out_path(self._out_dir, self._trait),
+                "association_left_out",
+                REPEATED_LEFT_OUT,
             )
         )
+        tsv = self._stack.enter_context(writing(tsv_path(self._out_dir, self._trait)))
         self._tsv = self._stack.enter_context(open(tsv, "wb"))
-        self._tsv.write(gzipped(ssf_header()))
+        if self._header:
+            self._tsv.write(gzipped(ssf_header()))
         return self
 
     def __exit__(self, *exception) -> bool | None:
         return self._stack.__exit__(*exception)
 
-    def write(self, table: pa.Table, member: bytes | None = None) -> None:
-        """Append rows of the table ``association``.
+    def write(
+        self, table: pa.Table, member: bytes | None = None, left_out: pa.Table | None = None
+    ) -> None:
+        """Append rows of the tables ``association`` and ``association_left_out``.
 
-        `member` is their text, ``gzipped(ssf_lines(table))``, if it was made already.
+        `member` is the text of the first, ``gzipped(ssf_lines(table))``, if it was made already.
         """
         if table.num_rows:
             self._parquet.write_table(table)
             self._tsv.write(gzipped(ssf_lines(table)) if member is None else member)
+        if left_out is not None and left_out.num_rows:
+            self._left_out.write_table(left_out)
+
+    def append(self, folder: Path) -> None:
+        """Append the files of another folder, a row group at a time, and its text as it is."""
+        for source, out in (
+            (parquet_path(folder, self._trait), self._parquet),
+            (left_out_path(folder, self._trait), self._left_out),
+        ):
+            with pq.ParquetFile(source) as parquet:
+                for group in range(parquet.num_row_groups):
+                    out.write_table(parquet.read_row_group(group))
+        with open(tsv_path(folder, self._trait), "rb") as text:
+            shutil.copyfileobj(text, self._tsv)
+
+
+@contextmanager
+def _parquet_writer(path: Path, table: str, repeated: list[str]) -> Iterator[pq.ParquetWriter]:
+    with (
+        writing(path) as beside,
+        pq.ParquetWriter(
+            beside,
+            fields.schema(table),
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=repeated,
+        ) as writer,
+    ):
+        yield writer
 
 
 def parquet_path(out_dir: str | Path, trait: str) -> Path:
@@ -126,18 +163,28 @@ def tsv_path(out_dir: str | Path, trait: str) -> Path:
     return Path(out_dir) / f"{trait}.tsv.gz"
 
 
+def left_out_path(out_dir: str | Path, trait: str) -> Path:
+    return Path(out_dir) / "left_out" / f"{trait}.parquet"
+
+
 def write_results(
-    out_dir: str | Path, trait: str, source: pa.Table | pd.DataFrame | str | Path
+    out_dir: str | Path,
+    trait: str,
+    source: pa.Table | pd.DataFrame | str | Path,
+    left_out: pa.Table | None = None,
 ) -> None:
-    """Write the two files of a trait from a whole table.
+    """Write the files of a trait from a whole table.
 
     Parameters
     ----------
     source : the columns of the table ``association``: a data frame, an Arrow table, or
         the path of a Parquet file, which is read piece by piece. A data frame may have
         `statistic` and `df` in place of `neg_log10_p_value` (`with_p_values`).
+    left_out : table ``association_left_out``; None: nothing was.
     """
     with TraitFiles(out_dir, trait) as out:
+        if left_out is not None:
+            out.write(fields.schema("association").empty_table(), left_out=left_out)
         if isinstance(source, (str, Path)):
             for batch in pq.ParquetFile(source).iter_batches(ROWS):
                 out.write(_declared(pa.Table.from_batches([batch])))
@@ -172,102 +219,6 @@ def with_p_values(frame: pd.DataFrame) -> pd.DataFrame:
 def _declared(table: pa.Table) -> pa.Table:
     fields.check_columns(table.column_names, "association")
     return table.select(fields.names("association")).cast(fields.schema("association"))
-
-
-def trait_summary(
-    trait: TraitDesign, out_dir: str | Path, left_out: dict[str, int], model: dict | None = None
-) -> dict:
-    """What ``scan.json`` says of one trait, from its design and its Parquet file."""
-    from genopheno.association import pvalues
-
-    table = pq.read_table(
-        parquet_path(out_dir, trait.name), columns=["neg_log10_p_value", "test", "converged"]
-    )
-    neg_log10_p = table["neg_log10_p_value"].to_numpy()
-    tests = {
-        entry["values"]: entry["counts"] for entry in pc.value_counts(table["test"]).to_pylist()
-    }
-    variants_left_out = {reason: int(n) for reason, n in left_out.items() if n}
-    not_converged = table.num_rows - (pc.sum(table["converged"]).as_py() or 0)
-    if not_converged:
-        variants_left_out["not converged"] = not_converged
-    reason = trait.reason
-    if reason is None and not table.num_rows:
-        reason = "no variant is left to test"
-    return {
-        "name": trait.name,
-        "type": trait.type,
-        "unit": trait.info.get("unit", ""),
-        "transform": trait.info.get("transform", "none"),
-        "model": trait.model,
-        "model_reason": trait.info.get("model_reason", ""),
-        "covariates": trait.covariates,
-        "notices": trait.info.get("notices", []),
-        "n": trait.n,
-        "n_cases": trait.n_cases,
-        "n_controls": trait.n_controls,
-        "samples_left_out": trait.info.get("left_out", {}),
-        "n_variants": table.num_rows - not_converged,
-        "variants_left_out": variants_left_out,
-        "tests": tests,
-        "lambda_gc": pvalues.lambda_gc(np.asarray(neg_log10_p, dtype=float)),
-        "max_neg_log10_p_value": (pc.max(table["neg_log10_p_value"]).as_py()),
-        "reason": reason,
-        **(model or {}),
-    }
-
-
-def scan_summary(
-    out_dir: str | Path,
-    design: Design,
-    *,
-    engine: str,
-    n_variants: int,
-    left_out: dict[str, dict[str, int]],
-    parameters: dict,
-    models: dict[str, dict] | None = None,
-) -> dict:
-    """Write ``scan.json`` once the files of every trait are there, and return it.
-
-    Traits that were not fitted get files without rows.
-
-    Parameters
-    ----------
-    engine : 'numpy' or 'hail'.
-    n_variants : variants that were looked at.
-    left_out : per trait, variants left out by reason.
-    parameters : thresholds of the scan, written as they are.
-    models : per trait, more to say, such as how the null model was fitted.
-
-    Raises
-    ------
-    StageError : not one variant was tested for any trait.
-    """
-    for trait in design.traits:
-        if trait.reason is not None:
-            with TraitFiles(out_dir, trait.name):
-                pass
-    traits = [
-        trait_summary(t, out_dir, left_out.get(t.name, {}), (models or {}).get(t.name))
-        for t in design.traits
-    ]
-    if not any(trait["n_variants"] for trait in traits):
-        raise fail(
-            "association-empty",
-            out_dir,
-            f"of {n_variants} variants none could be tested: "
-            + "; ".join(f"{t['name']}: {t['reason'] or t['variants_left_out']}" for t in traits),
-            "Look at the traits' declarations and at min_allele_count",
-        )
-    summary = {
-        "engine": engine,
-        "n_variants": n_variants,
-        "parameters": parameters,
-        "samples": design.info,
-        "traits": traits,
-    }
-    write_json(Path(out_dir) / "scan.json", summary)
-    return summary
 
 
 ProgressCallback = Callable[[int, int], None]

@@ -1,7 +1,7 @@
 """The scan: every variant against every trait, block by block, in one pass over the genotypes.
 
-A block is decoded once and tested for all traits. Workers make whole pieces of the two
-output files of each trait; the main thread puts them one after the other. Neither memory
+A block is decoded once and tested for all traits. Workers make whole pieces of the output
+files of each trait; the main thread puts them one after the other. Neither memory
 nor the numbers depend on how many variants there are, and a trait's numbers do not depend
 on the other traits nor on the number of threads (`projection`), given that the linear
 algebra library itself runs single-threaded (``OPENBLAS_NUM_THREADS=1``).
@@ -9,7 +9,6 @@ algebra library itself runs single-threaded (``OPENBLAS_NUM_THREADS=1``).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,10 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genopheno import fields
-from genopheno.association import results
-from genopheno.association.design import Design
+from genopheno.association import coding, left_out, parts, results, summary
+from genopheno.association.block import Block, Counts, read_block
+from genopheno.association.coding import Codings, Stretch
+from genopheno.association.design import LMM, Design
+from genopheno.association.dosages import Dosages
 from genopheno.association.estimates import TESTS, Estimates
-from genopheno.association.projection import Block, Counts, Projected
+from genopheno.association.ordered import in_order
+from genopheno.association.projection import Projected
 from genopheno.association.tasks import Task, Tasks
 from genopheno.association.wgr import loco as predictions
 from genopheno.genotypes import Genotypes
@@ -34,7 +37,15 @@ from genopheno.problems import fail
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL_MISSING, MONOMORPHIC, RARE = "all missing", "monomorphic", "min allele count"
+    from genopheno.chromosomes import SexChromosomes
+
+BY_STATUS = (
+    "n_cases",
+    "n_controls",
+    "effect_allele_frequency_cases",
+    "effect_allele_frequency_controls",
+)
+PIECE, SLOW_PIECE = 16_384, 2_048  # variants; those of mixed models take seconds
 ROWS_IN_FLIGHT = 200_000  # rows of results, over all traits, that one worker holds
 
 
@@ -54,10 +65,15 @@ def run(
     out_dir: str | Path,
     correction: Literal["firth", "spa"] = "firth",
     loco: str | Path | None = None,
+    chromosomes: SexChromosomes | None = None,
+    x_male_dosage: int = 2,
+    dosages: str | Path | None = None,
+    min_imputation_quality: float = 0.0,
     rsids: pd.DataFrame | pa.Table | None = None,
+    part: parts.Part | None = None,
     progress: results.ProgressCallback | None = None,
 ) -> None:
-    """Scan all variants for all traits of a design.
+    """Scan all variants for all traits of a design, or one part of the variants.
 
     Parameters
     ----------
@@ -68,20 +84,41 @@ def run(
     firth_below, exact_firth_below, correction : p-values at which binary traits are
         refined, and how (`logistic`).
     threads : workers; set the linear algebra library to one thread.
-    out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz`` and ``scan.json``.
+    out_dir : gets ``{trait}.parquet``, ``{trait}.tsv.gz``, ``left_out/{trait}.parquet`` and
+        ``scan.json``, or ``part.json`` in its place.
     loco : predictions of step 1 (`wgr.loco`), for the traits that need them.
+    chromosomes, x_male_dosage : where not everybody has two copies, and how they count
+        (`coding`); None: there are none, and no contig may be named as if there were.
+    dosages : prepared fileset (`dosages`) to scan in place of the hard calls.
+    min_imputation_quality : variants of `dosages` below it are left out.
     rsids : variant_id, rsid; None: no identifiers.
+    part : the part to do, which `gather` puts together with the others; None: all.
     progress : called with variants done and variants in all.
 
     Raises
     ------
-    StageError : the genotypes are faulty, no trait can be fitted, or no variant tested.
+    StageError : the genotypes are faulty, no trait can be fitted, or, of all variants, none
+        can be tested.
     """
     genotypes = Genotypes.open(genotypes_prefix)
     design = design.aligned(genotypes.samples)
+    source = genotypes
+    if dosages is not None:
+        source = Dosages.of(dosages, genotypes.samples)
+        if not source.covered.all():
+            said = f"{int((~source.covered).sum())} people have no dosages: tested for nothing"
+            info = {**design.info, "notices": [*design.info.get("notices", []), said]}
+            design = Design(design.samples, design.traits, info)
+    codings = Codings(coding.checked(chromosomes, source.table), genotypes.sex, x_male_dosage)
+    stretches = codings.stretches(source.table)
+    told = codings.summary(stretches)
+    if dosages is None:
+        told["heterozygous"] = coding.heterozygous(genotypes, stretches)
     tasks = Tasks(
         genotypes,
         design,
+        list(dict.fromkeys(stretch.contig for stretch in stretches)),
+        covered=None if dosages is None else source.covered,
         loco=predictions.read(loco, genotypes.samples) if loco else None,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
@@ -96,52 +133,47 @@ def run(
             + "; ".join(f"{trait.name}: {trait.reason}" for trait in design.traits),
             "Look at the traits' declarations and the people that have genotypes",
         )
-    scanner = _Scanner(genotypes, tasks, min_allele_count, _rsid_table(rsids))
-    left_out: dict[str, dict[str, int]] = {trait.name: {} for trait in tasks.traits}
+    told["not_fitted"] = tasks.not_fitted(stretches)
+    scanner = _Scanner(
+        source, stretches, tasks, min_allele_count, min_imputation_quality, _rsid_table(rsids)
+    )
+    pieces, start, stop = list(scanner.pieces()), 0, source.n_variants
+    if part:
+        first, last = part.bounds(len(pieces))
+        starts = [blocks[0][1] for blocks in pieces] + [source.n_variants]
+        pieces, start, stop = pieces[first:last], starts[first], starts[last]
+    header = part is None or part.number == 1
     with ExitStack() as stack:
         files = {
-            trait.name: stack.enter_context(results.TraitFiles(out_dir, trait.name))
+            trait.name: stack.enter_context(results.TraitFiles(out_dir, trait.name, header))
             for trait in tasks.traits
         }
         pool = stack.enter_context(ThreadPoolExecutor(threads))
         done = 0
-        for piece in _in_order(pool, scanner.piece, scanner.pieces(), threads + 1):
-            for name, (table, member, reasons) in piece.traits.items():
-                files[name].write(table, member)
-                for reason, n in reasons.items():
-                    left_out[name][reason] = left_out[name].get(reason, 0) + n
+        for piece in in_order(pool, scanner.piece, pieces, threads + 1):
+            for name, rows in piece.traits.items():
+                files[name].write(*rows)
             done += piece.n_variants
             if progress:
-                progress(done, genotypes.n_variants)
-    results.scan_summary(
-        out_dir,
+                progress(done, stop - start)
+    facts = summary.scan_facts(
         design,
         engine="numpy",
-        n_variants=genotypes.n_variants,
-        left_out=left_out,
+        n_variants=source.n_variants,
         parameters={
             "min_allele_count": min_allele_count,
             "firth_below": firth_below,
             "exact_firth_below": exact_firth_below,
             "correction": correction,
+            "min_imputation_quality": None if dosages is None else min_imputation_quality,
         },
+        coding=told,
         models=tasks.null_models(),
     )
-
-
-def _in_order(pool: ThreadPoolExecutor, work, pieces, ahead: int):
-    """Results of `work` on each piece, in order, with at most `ahead` of them under way."""
-    waiting: deque = deque()
-    try:
-        for piece in pieces:
-            waiting.append(pool.submit(work, piece))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+    if part:
+        parts.write(out_dir, part, start, stop, facts)
+    else:
+        summary.scan_summary(out_dir, facts)
 
 
 def _rsid_table(rsids: pd.DataFrame | pa.Table | None) -> pa.Table | None:
@@ -152,10 +184,10 @@ def _rsid_table(rsids: pd.DataFrame | pa.Table | None) -> pa.Table | None:
 
 @dataclass
 class _Piece:
-    """Finished pieces of the files: per trait the rows, their text, and who was left out."""
+    """Finished pieces of the files: per trait the rows, their text, and the rows left out."""
 
     n_variants: int
-    traits: dict[str, tuple[pa.Table, bytes, dict[str, int]]] = field(default_factory=dict)
+    traits: dict[str, tuple[pa.Table, bytes, pa.Table]] = field(default_factory=dict)
 
 
 class _Scanner:
@@ -163,31 +195,38 @@ class _Scanner:
 
     def __init__(
         self,
-        genotypes: Genotypes,
+        source: Genotypes | Dosages,
+        stretches: list[Stretch],
         tasks: Tasks,
         min_allele_count: int,
+        min_quality: float,
         rsids: pa.Table | None,
     ):
-        self.genotypes, self.tasks, self.min_allele_count = genotypes, tasks, min_allele_count
-        self.block = block_size(genotypes.n_samples)
-        self.rows = min(16_384, ROWS_IN_FLIGHT // len(tasks.traits))
+        self.source, self.stretches, self.tasks = source, stretches, tasks
+        self.min_allele_count = min_allele_count
+        self.poor = np.zeros(source.n_variants, dtype=bool)
+        if isinstance(source, Dosages):
+            self.poor = source.info < min_quality  # False where it is not known
+        self.block = block_size(source.n_samples)
+        slow = any(trait.model == LMM for trait in tasks.traits)
+        self.rows = min(SLOW_PIECE if slow else PIECE, ROWS_IN_FLIGHT // len(tasks.traits))
         self.rsids = None
         if rsids is not None:
-            place = pc.index_in(genotypes.table["variant_id"], rsids["variant_id"])
+            place = pc.index_in(source.table["variant_id"], rsids["variant_id"])
             self.rsids = rsids["rsid"].take(place).cast(pa.string())
 
-    def pieces(self) -> Iterator[list[tuple[str, int, int]]]:
-        """Blocks (contig, start, stop), about `rows` variants at a time.
+    def pieces(self) -> Iterator[list[tuple[Stretch, int, int]]]:
+        """Blocks (stretch, start, stop), about `rows` variants at a time.
 
         Blocks start at the same variants however many traits there are, and hold variants of
-        one contig.
+        one stretch.
         """
-        piece: list[tuple[str, int, int]] = []
+        piece: list[tuple[Stretch, int, int]] = []
         size = 0
-        for contig, start, stop in self.genotypes.contigs():
-            for first in range(start, stop, self.block):
-                last = min(first + self.block, stop)
-                piece.append((contig, first, last))
+        for stretch in self.stretches:
+            for first in range(stretch.start, stretch.stop, self.block):
+                last = min(first + self.block, stretch.stop)
+                piece.append((stretch, first, last))
                 size += last - first
                 if size >= self.rows:
                     yield piece
@@ -195,76 +234,85 @@ class _Scanner:
         if piece:
             yield piece
 
-    def piece(self, blocks: list[tuple[str, int, int]]) -> _Piece:
+    def piece(self, blocks: list[tuple[Stretch, int, int]]) -> _Piece:
         start, stop = blocks[0][1], blocks[-1][2]
         traits = self.tasks.traits
         pieces: list[list[_Rows]] = [[] for _ in traits]
-        for contig, first, last in blocks:
-            block = Block(self.genotypes, first, last)
+        for stretch, first, last in blocks:
+            block = read_block(self.source, first, last, stretch.coding)
             projected: dict[int, Projected] = {}
-            for task, rows in zip(self.tasks.of(contig), pieces, strict=True):
-                key = id(task.space)
-                if key not in projected:
-                    projected[key] = Projected(task.space, block)
-                rows.append(self._rows(task, block, projected[key]))
-        self.genotypes.release(start, stop)
-        variants = self.genotypes.table.slice(start, stop - start)
+            for task, rows in zip(self.tasks.of(stretch), pieces, strict=True):
+                rows.append(self._rows(task, block, self.poor[first:last], projected))
+        self.source.release(start, stop)
+        variants = self.source.table.slice(start, stop - start)
         rsids = None if self.rsids is None else self.rsids.slice(start, stop - start)
         out = _Piece(stop - start)
         for trait, rows in zip(traits, pieces, strict=True):
-            table, reasons = _finish(rows, variants, rsids)
+            table, without = _finish(rows, variants, rsids)
             member = results.gzipped(results.ssf_lines(table)) if table.num_rows else b""
-            out.traits[trait.name] = table, member, reasons
+            out.traits[trait.name] = table, member, without
         return out
 
-    def _rows(self, task: Task, block: Block, projected: Projected) -> _Rows:
-        counts = projected.counts
-        wanted = counts.minor >= max(1, self.min_allele_count)
-        return _Rows(counts, wanted, task.test(block, projected, wanted), task.cases(block))
+    def _rows(
+        self, task: Task, block: Block, poor: np.ndarray, projected: dict[int, Projected]
+    ) -> _Rows:
+        cases = task.cases(block)
+        if task.model is None:
+            counts = task.count(block)
+            nobody = np.zeros(len(poor), bool)
+            return _Rows(counts, poor, nobody, Estimates.none(len(poor)), cases, fitted=False)
+        key = id(task.space)
+        if key not in projected:
+            projected[key] = Projected(task.space, block)
+        counts = projected[key].counts
+        wanted = (counts.minor >= max(1, self.min_allele_count)) & ~poor
+        return _Rows(counts, poor, wanted, task.test(block, projected[key], wanted), cases)
 
 
 @dataclass
 class _Rows:
     counts: Counts
+    poor: np.ndarray
     wanted: np.ndarray
     estimates: Estimates
-    cases: np.ndarray | None
+    cases: Counts | None
+    fitted: bool = True  # there is a model for the people who have this chromosome
+
+    @property
+    def codes(self) -> np.ndarray:
+        return left_out.reason_codes(
+            self.counts, self.wanted, self.estimates.converged, self.poor, self.fitted
+        )
 
 
 def _finish(
     rows: list[_Rows], variants: pa.Table, rsids: pa.ChunkedArray | None
-) -> tuple[pa.Table, dict[str, int]]:
-    """Rows of the table ``association``, and how many variants were left out, by reason."""
+) -> tuple[pa.Table, pa.Table]:
+    """Rows of the tables ``association`` and ``association_left_out``."""
 
     def joined(get) -> np.ndarray:
         return np.concatenate([get(r) for r in rows])
 
     wanted = joined(lambda r: r.wanted)
-    called = joined(lambda r: r.counts.called)
-    minor = joined(lambda r: r.counts.minor)
-    reasons = {
-        ALL_MISSING: int((called == 0).sum()),
-        MONOMORPHIC: int(((called > 0) & (minor == 0)).sum()),
-        RARE: int(((minor > 0) & ~wanted).sum()),
-    }
-    called = called[wanted]
+    without = left_out.rows(
+        variants,
+        joined(lambda r: r.counts.called),
+        joined(lambda r: r.counts.minor),
+        joined(lambda r: r.codes),
+    )
+
+    def taken(get) -> np.ndarray:
+        return joined(get)[wanted]
 
     def numbers(get) -> pa.Array:
-        return pa.array(joined(get)[wanted], from_pandas=True)  # NaN is null
+        return pa.array(taken(get), from_pandas=True)  # NaN is null
 
-    whole = bool(wanted.all())
-    if not whole:
+    if not wanted.all():
         mask = pa.array(wanted)
         variants = variants.filter(mask)
         rsids = None if rsids is None else rsids.filter(mask)
+    called = taken(lambda r: r.counts.called)
     n = len(called)
-    if rows[0].cases is None:
-        cases = controls = pa.nulls(n, pa.int32())
-    else:
-        with_genotype = joined(lambda r: r.cases)[wanted]
-        cases, controls = pa.array(with_genotype), pa.array(called - with_genotype)
-    names = pa.array(TESTS, pa.string())
-    alleles = joined(lambda r: r.counts.alleles)[wanted]
     columns = {
         "chromosome": variants["contig"],
         "base_pair_location": variants["position"],
@@ -272,15 +320,25 @@ def _finish(
         "other_allele": variants["other_allele"],
         "beta": numbers(lambda r: r.estimates.beta),
         "standard_error": numbers(lambda r: r.estimates.standard_error),
-        "effect_allele_frequency": pa.array(alleles / (2 * called)),
+        "effect_allele_frequency": numbers(lambda r: r.counts.frequency),
         "neg_log10_p_value": numbers(lambda r: r.estimates.neg_log10_p),
         "variant_id": variants["variant_id"],
         "rsid": pa.nulls(n, pa.string()) if rsids is None else rsids,
         "n": pa.array(called),
-        "n_cases": cases,
-        "n_controls": controls,
-        "test": names.take(pa.array(joined(lambda r: r.estimates.test)[wanted])),
-        "converged": pa.array(joined(lambda r: r.estimates.converged)[wanted]),
+        "info": variants["info"] if "info" in variants.column_names else pa.nulls(n, pa.float64()),
+        "test": pa.array(TESTS, pa.string()).take(pa.array(taken(lambda r: r.estimates.test))),
+        "converged": pa.array(taken(lambda r: r.estimates.converged)),
     }
+    if rows[0].cases is None:
+        columns |= {name: pa.nulls(n) for name in BY_STATUS}
+    else:
+        cases = taken(lambda r: r.cases.called)
+        by_status = (
+            pa.array(cases),
+            pa.array(called - cases),
+            numbers(lambda r: r.cases.frequency),
+            numbers(lambda r: r.counts.without(r.cases).frequency),
+        )
+        columns |= dict(zip(BY_STATUS, by_status, strict=True))
     schema = fields.schema("association")
-    return pa.table(columns).select(schema.names).cast(schema), reasons
+    return pa.table(columns).select(schema.names).cast(schema), without

@@ -11,11 +11,13 @@ from genopheno.cli import (  # isort: skip
     samples,
     cohort,
     structure,
+    dosages,
     association,
     scores,
     matrices,
     release,
     extract,
+    sumstats,
 )
 from genopheno.cli.app import app, main
 
@@ -24,6 +26,7 @@ __all__ = [
     "app",
     "association",
     "cohort",
+    "dosages",
     "extract",
     "main",
     "matrices",
@@ -34,6 +37,7 @@ __all__ = [
     "scores",
     "structure",
     "submission",
+    "sumstats",
     "truth",
     "variants",
 ]

@@ -36,10 +36,32 @@ def design(
     n_components: Annotated[int, typer.Option(help="How many join the covariates.")] = 0,
     relatives: Annotated[Relatives, typer.Option()] = Relatives.drop,
     model: Annotated[Model, typer.Option()] = Model.auto,
+    stratum: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:COLUMN=VALUE",
+            help="Test every trait in this part of the cohort, too. Values of one column: any "
+            "of them; several columns: all. Column ancestry: --structure.",
+        ),
+    ] = None,
+    structure: Annotated[Path | None, typer.Option(help="Groups of samples.")] = None,
+    condition_on: Annotated[
+        list[str] | None, typer.Option(help="Variant whose dosage becomes a covariate.")
+    ] = None,
+    variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsIDs.")] = None,
+    interaction: Annotated[
+        list[str] | None, typer.Option(help="Covariate that 'interact' will ask for.")
+    ] = None,
     engine: Annotated[Engine, typer.Option()] = Engine.numpy,
 ) -> None:
     """Decide who is tested for which trait, with which numbers and by which model."""
+    from genopheno import strata
     from genopheno.engines import make_design as stage
+
+    try:
+        made = strata.parse(stratum or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--stratum") from None
 
     stage(
         engine=engine.value,
@@ -52,6 +74,11 @@ def design(
         relatives=relatives.value,
         model=model.value,
         out=out,
+        strata=made,
+        structure=structure,
+        condition_on=condition_on or [],
+        variants=variants,
+        interactions=interaction or [],
     )
 
 
@@ -90,6 +117,20 @@ def associate(
     loco: Annotated[Path | None, typer.Option(help="Predictions, for model wgr.")] = None,
     cohort: Annotated[Path | None, typer.Option(help="Hail matrix, for --engine hail.")] = None,
     variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsids.")] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Part of the variants, such as 3/10; gather-scan joins all ten."),
+    ] = None,
+    chromosomes: Annotated[
+        Path | None, typer.Option(help="Sex chromosomes, as 'genopheno ploidy' writes them.")
+    ] = None,
+    x_male_dosage: Annotated[
+        int, typer.Option(min=1, max=2, help="What a man's allele of X counts.")
+    ] = 2,
+    dosages: Annotated[
+        Path | None, typer.Option(help="Prefix of 'genopheno dosages', scanned instead.")
+    ] = None,
+    min_imputation_quality: Annotated[float, typer.Option()] = 0.3,
     min_allele_count: Annotated[int, typer.Option()] = 10,
     firth_below: Annotated[float, typer.Option()] = 0.05,
     exact_firth_below: Annotated[float, typer.Option()] = 1e-4,
@@ -110,10 +151,59 @@ def associate(
         out_dir=out_dir,
         cohort=cohort,
         variants=variants,
+        part=part,
+        chromosomes=chromosomes,
+        x_male_dosage=x_male_dosage,
+        dosages=dosages,
+        min_imputation_quality=min_imputation_quality,
         min_allele_count=min_allele_count,
         firth_below=firth_below,
         exact_firth_below=exact_firth_below,
         correction=correction.value,
         threads=threads,
         memory_mb=memory,
+    )
+
+
+@app.command(rich_help_panel=STAGES)
+def gather_scan(
+    parts: Annotated[list[Path], typer.Argument(help="Folders that 'associate --part' left.")],
+    out_dir: Annotated[Path, typer.Option()],
+    threads: Threads = 1,
+) -> None:
+    """Put the parts of a scan together: the same files as of one job."""
+    limit_threads(1)  # traits are shared out among its own workers
+    from genopheno.association import gather as stage
+
+    stage.run(parts, out_dir, threads=threads)
+
+
+@app.command(rich_help_panel=STAGES)
+def interact(
+    genotypes: Prefix,
+    design: Annotated[Path, InFile],
+    trait: Annotated[str, typer.Option()],
+    covariate: Annotated[str, typer.Option(help="One of those of 'design --interaction'.")],
+    out: Annotated[Path, typer.Option(help="Parquet; .tsv.gz and .json are written beside.")],
+    loco: Annotated[Path | None, typer.Option(help="Predictions, for model wgr.")] = None,
+    variants: Annotated[Path | None, typer.Option(help="Table of variants, for rsids.")] = None,
+    min_allele_count: Annotated[int, typer.Option()] = 10,
+    firth_below: Annotated[float, typer.Option()] = 0.05,
+    threads: Threads = 1,
+) -> None:
+    """Test the interaction of every variant with one covariate on one trait."""
+    limit_threads(1)  # the scan has its own workers
+    from genopheno.engines import interact as stage
+
+    stage(
+        genotypes=genotypes,
+        design=design,
+        trait=trait,
+        covariate=covariate,
+        out=out,
+        loco=loco,
+        variants=variants,
+        min_allele_count=min_allele_count,
+        firth_below=firth_below,
+        threads=threads,
     )

@@ -82,6 +82,7 @@ def phenotypes(
     output: Annotated[Path, typer.Option(help="Table to write (Parquet).")],
     traits: Annotated[Path, typer.Option(help="Declared traits with counts, to write (JSON).")],
     group: Annotated[list[str] | None, typer.Option(help="Column to group by.")] = None,
+    keep: Annotated[list[str] | None, typer.Option(help="Further column to keep.")] = None,
 ) -> None:
     """Read participants and declared traits into one typed table."""
     from genopheno.clinical import check as checks
@@ -97,6 +98,7 @@ def phenotypes(
         people_rows=None,
         sheet_path=units,
         groups=group or [],
+        kept=keep or [],
         exempt=only_controls(received),
     )
     if problems or clinical is None:

@@ -40,7 +40,7 @@ def identity(
     threads: Threads = 1,
 ) -> None:
     """Contamination, sex, duplicates, swaps and declared relatives, from the calls."""
-    from genopheno.samples.calls import SexChromosomes
+    from genopheno.chromosomes import SexChromosomes
     from genopheno.samples.identity import identity as stage
     from genopheno.samples.measures import Options, Person
     from genopheno.submission.sheet import read_units

@@ -27,7 +27,9 @@ def structure(
     min_independent_variants: Annotated[int, typer.Option()] = 1000,
     max_isolation: Annotated[float, typer.Option()] = 6,
     build: Build = "unnamed",
-    keep_cases_of: Annotated[str | None, typer.Option(help="A binary trait.")] = None,
+    keep_cases_of: Annotated[
+        str | None, typer.Option(help="A binary or time-to-event trait.")
+    ] = None,
     samples: MaybeFile = None,
     phenotypes: MaybeFile = None,
     traits: MaybeFile = None,

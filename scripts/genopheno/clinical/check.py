@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,13 @@ from genopheno.clinical.columns import (
     words,
 )
 from genopheno.clinical.declaration import Declaration, read_declaration
+from genopheno.clinical.followup import PARTS, describe, follow_up
+from genopheno.clinical.models import interaction_problems
 from genopheno.clinical.participants import Participants, read_table
 from genopheno.clinical.values import key
 from genopheno.problems import Problem, Problems
+from genopheno.strata import Stratum, columns_of
+from genopheno.strata import check as stratum_problems
 
 
 @dataclass
@@ -34,8 +38,10 @@ class Clinical:
     ----------
     declaration : what was declared.
     frame : one row per participant, sorted by it: participant, sex (female, male, unknown),
-        one float64 column per trait (raw units; 1 case, 0 control; NaN missing), then
-        covariates (float64, or text with None), then groups (text with None).
+        one float64 column per trait (raw units; 1 case or event, 0 control or censored; NaN
+        missing) with ``time:{trait}`` and ``entry:{trait}`` where it is time-to-event, then
+        covariates (float64, or text with None), then groups and the
+        columns of strata (text with None).
     traits : one summary per trait, as in traits.json.
     covariates : per covariate its kind ('numeric', 'categorical' with levels), and how many
         values were missing.
@@ -58,6 +64,10 @@ def check(
     sheet_path: str | Path = "",
     groups: list[str] | None = None,
     exempt: Set[str] = frozenset(),
+    strata: Sequence[Stratum] = (),
+    kept: Sequence[str] = (),
+    interactions: Sequence[str] = (),
+    config_path: str | Path = "config",
 ) -> tuple[Clinical | None, list[Problem], list[str]]:
     """Check the participant table against its declaration and against the sample sheet.
 
@@ -68,6 +78,10 @@ def check(
     people_rows : participant → first line of the sample sheet that names it.
     groups : columns by which the cohort is summarised; 'sex' is always there.
     exempt : participants of the sheet that need no row in the table: controls.
+    strata : parts of the cohort that are tested on their own; their columns are kept.
+    kept : further columns to keep.
+    interactions : covariates whose interaction with variants is tested.
+    config_path : what names strata and interactions, for the problems.
 
     Returns
     -------
@@ -83,8 +97,9 @@ def check(
         return None, list(found), table.notes if table else []
 
     groups = list(dict.fromkeys(groups or []))
+    kept = list(dict.fromkeys([*kept, *columns_of(strata)]))
     notes = [f"{participants_path}: {note}" for note in table.notes]
-    _columns(table, declaration, groups, found)
+    _columns(table, declaration, groups, kept, found)
     usable = declaration.participant in table.cells
     ids = table.cells[declaration.participant] if usable else None
     if ids is not None:
@@ -103,10 +118,24 @@ def check(
         column = _column(table, trait.column, [*declaration.missing, *trait.missing])
         values, problems = trait_values(column, trait)
         found.extend(problems)
+        frame[trait.name] = values
         summary = trait_summary(trait, values, column)
+        if trait.type == "time-to-event":
+            named = {part: getattr(trait, part) for part in PARTS}
+            if any(name and name not in table.cells for name in named.values()):
+                continue
+            absent = [*declaration.missing, *trait.missing]
+            seen, faults = follow_up(
+                trait, *(name and _column(table, name, absent) for name in named.values())
+            )
+            problems += faults
+            found.extend(faults)
+            frame |= seen
+            summary |= describe(trait, values, seen)
+            if n := summary["n_without_follow_up"]:
+                notes.append(f"trait {trait.name}: {n} people with a status have no follow-up")
         note = None if problems else trait_note(summary)
         notes += [note] if note else []
-        frame[trait.name] = values
         traits.append(summary)
     for name in declaration.covariates:
         if name == "sex":
@@ -135,6 +164,22 @@ def check(
                     column=name,
                 )
             frame[name] = words(_column(table, name, declaration.missing))
+    for name in kept:
+        if name in table.cells and name not in frame:
+            frame[name] = words(_column(table, name, declaration.missing))
+        if any(trait.name == name for trait in declaration.traits):
+            found.add(
+                "stratum-column",
+                declaration.path,
+                f"the trait {name!r} has the name of a column that strata are made by",
+                "Rename the trait",
+                row=declaration.line("traits", name),
+                column=name,
+            )
+    names = [trait.name for trait in declaration.traits]
+    if ids is not None:
+        found.extend(stratum_problems(strata, names, pd.DataFrame(frame), str(config_path)))
+    found.extend(interaction_problems(declaration, interactions, strata, groups, config_path))
     if found or ids is None:
         return None, list(found), notes
     data = pd.DataFrame(frame).sort_values("participant", kind="stable", ignore_index=True)
@@ -147,7 +192,11 @@ def _column(table: Participants, name: str, missing: list[str] | tuple[str, ...]
 
 
 def _columns(
-    table: Participants, declaration: Declaration, groups: list[str], found: Problems
+    table: Participants,
+    declaration: Declaration,
+    groups: list[str],
+    kept: list[str],
+    found: Problems,
 ) -> None:
     """Each named column is in the table, once."""
     names = list(table.cells)
@@ -159,8 +208,10 @@ def _columns(
     path, line = declaration.path, declaration.line
     want(declaration.participant, path, "participant", line("participant"), "participant column")
     for trait in declaration.traits:
-        row = line("traits", trait.name, "column")
-        want(trait.column, path, f"{trait.name}.column", row, "column")
+        for part in ("column", *PARTS):
+            if name := getattr(trait, part):
+                row = line("traits", trait.name, part)
+                want(name, path, f"{trait.name}.{part}", row, "column")
     for name in declaration.covariates:
         own = [t.name for t in declaration.traits if t.own_covariates and name in t.covariates]
         row = line("traits", own[0], "covariates") if own else line("covariates")
@@ -168,6 +219,8 @@ def _columns(
         want(name, path, where, row, "covariate")
     for name in groups:
         want(name, table.path, name, 1, "group column")
+    for name in kept:
+        want(name, table.path, name, 1, "column of a stratum")
     for column, (file, where, row, what) in wanted.items():
         if column not in table.cells and column != "sex":  # sex may come from the sample sheet
             found.add(

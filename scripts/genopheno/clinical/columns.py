@@ -138,7 +138,7 @@ def trait_values(column: Column, trait: Trait) -> tuple[np.ndarray, list[Problem
 def trait_summary(trait: Trait, values: np.ndarray, column: Column) -> dict[str, Any]:
     """The trait as it goes into traits.json: declaration, counts, and spread of its raw values."""
     seen = values[~np.isnan(values)]
-    binary = trait.type == "binary"
+    binary = trait.type != "quantitative"
     return {
         "name": trait.name,
         "column": trait.column,
@@ -165,7 +165,10 @@ def trait_note(summary: dict[str, Any]) -> str | None:
     name, n = summary["name"], summary["n_observed"]
     if n == 0:
         return f"trait {name}: every value is missing"
-    if summary["type"] == "binary":
+    if summary["type"] == "time-to-event":
+        if summary["n_cases"] < 2:
+            return f"trait {name}: {summary['n_cases']} events are too few to test"
+    elif summary["type"] == "binary":
         if min(summary["n_cases"], summary["n_controls"]) < 2:
             return (
                 f"trait {name}: {summary['n_cases']} cases and {summary['n_controls']} controls "

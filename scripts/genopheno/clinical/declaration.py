@@ -35,17 +35,23 @@ Values = Annotated[list[str], BeforeValidator(_listed)]
 
 
 class Trait(BaseModel):
-    """One trait as declared; `case` and `control` only where it is binary."""
+    """One trait as declared.
+
+    `case` and `control` are of binary and time-to-event traits (event, censored), `time` and
+    `entry` (columns of the end and the start of follow-up) of the latter.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
     column: Text
-    type: Literal["quantitative", "binary"]
+    type: Literal["quantitative", "binary", "time-to-event"]
     unit: str = ""
     transform: Literal["none", "log", "inverse-normal"] = "none"
     case: Values = []
     control: Values = []
+    time: Text | None = None
+    entry: Text | None = None
     missing: Values = []
     covariates: Names = []
     own_covariates: bool = False
@@ -157,14 +163,28 @@ def _trait_problems(path: str, trait: Trait, missing: list[str], lines: Lines) -
         )
 
     lists = {"case": trait.case, "control": trait.control}
+    meaning = {"case": "case", "control": "control"}
+    if trait.type == "time-to-event":
+        meaning = {"case": "that the event happened", "control": "censored"}
     if trait.type == "quantitative":
         for part in (p for p, values in lists.items() if values):
             add(part, f"a quantitative trait has {part} values", "Remove them, or say type: binary")
     else:
         for part in (p for p, values in lists.items() if not values):
-            add(part, f"a binary trait has no {part} values", f"List the values that mean {part}")
+            mend = f"List the values that mean {meaning[part]}"
+            add(part, f"a {trait.type} trait has no {part} values", mend)
         if trait.transform != "none":
-            add("transform", f"a binary trait has transform {trait.transform}", "Remove it")
+            add("transform", f"a {trait.type} trait has transform {trait.transform}", "Remove it")
+    if trait.type != "time-to-event":
+        for part in (p for p in ("time", "entry") if getattr(trait, p) is not None):
+            add(part, f"a {trait.type} trait has {part}", "Remove it, or say type: time-to-event")
+    elif trait.time is None:
+        add("time", "a time-to-event trait has no time", "Name the column of follow-up times")
+    else:
+        columns = [trait.column, trait.time, *([trait.entry] if trait.entry else [])]
+        if len(set(columns)) < len(columns):
+            mend = "Name one column each for the event, time and entry"
+            add("time", f"one column is named twice: {', '.join(columns)}", mend)
     case, control = {key(v) for v in trait.case}, {key(v) for v in trait.control}
     absent = {key(v) for v in [*missing, *trait.missing, ""]}
     for a, b, what in (
@@ -176,10 +196,10 @@ def _trait_problems(path: str, trait: Trait, missing: list[str], lines: Lines) -
             shown = ", ".join(repr(v) for v in sorted(map(str, a & b)))
             part = "case" if "case" in what else "control"
             add(part, f"{shown} means {what}", "Let each value mean one thing")
-    if trait.column in trait.covariates:
+    for own in {trait.column, trait.time} & set(trait.covariates):
         add(
             "covariates",
-            f"its own column {trait.column!r} is among its covariates",
+            f"its own column {own!r} is among its covariates",
             "Give this trait its own covariates, without that column",
         )
     return found
@@ -300,7 +320,7 @@ def _clashes(
         )
         for trait in traits
         if trait.name in covariates
-        and (trait.column != trait.name or trait.type == "binary" or trait.missing)
+        and (trait.column != trait.name or trait.type != "quantitative" or trait.missing)
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genopheno import fields
 from genopheno.clinical.check import Clinical
+from genopheno.clinical.followup import PARTS
 from genopheno.fields import Field
 from genopheno.files import write_json, writing
 
@@ -50,15 +51,22 @@ def _field(name: str, clinical: Clinical) -> Field:
         meaning = "declared sex: female, male or unknown"
         return replace(told, type="string", description=meaning, codes=SEXES)
     traits = {trait["name"]: trait for trait in clinical.traits}
+    part, _, timed = name.partition(":")
+    if timed in traits and part in PARTS:
+        told = fields.member("phenotypes", f"{part}:{{trait}}", trait=timed)
+        return replace(told, unit=traits[timed]["unit"])
     if name in traits:
         trait = traits[name]
         meaning = f"trait {name}, from column {trait['column']}"
         if trait["type"] == "binary":
             return replace(told, description=f"{meaning}; 1 case, 0 control", codes=("0", "1"))
+        if trait["type"] == "time-to-event":
+            return replace(told, description=f"{meaning}; 1 event, 0 censored", codes=("0", "1"))
         return replace(told, description=meaning, unit=trait["unit"])
     kind = "double" if clinical.frame[name].dtype.kind == "f" else "string"
     if name not in clinical.covariates:
-        return replace(told, type=kind, description="group by which the cohort is summarised")
+        use = "by which the cohort is summarised" if name in clinical.groups else "of strata"
+        return replace(told, type=kind, description=f"group {use}")
     covariate = clinical.covariates[name]
     meaning = f"covariate {name}, {covariate['kind']}"
     return replace(

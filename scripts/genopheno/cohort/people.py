@@ -123,7 +123,7 @@ def select(
             kept.loc[known_sex & theirs & (kept["sex"] != values["sex"]), "participant"]
         )
         kept["sex"] = kept["sex"].where(known_sex, values["sex"].where(theirs, "unknown"))
-    counts = {trait["name"]: _count(values[trait["name"]], trait["type"]) for trait in traits}
+    counts = {trait["name"]: _count(values, trait) for trait in traits}
     if not any(count["n"] for count in counts.values()):
         problems.add(
             "no-phenotypes",
@@ -155,10 +155,15 @@ def select(
     return People(kept[OWN], values, report)
 
 
-def _count(values: pd.Series, kind: str) -> dict[str, int]:
+def _count(people: pd.DataFrame, trait: dict[str, Any]) -> dict[str, int]:
+    """People with a value; of a time-to-event trait, with an event or censored, and a time."""
+    values = people[trait["name"]]
+    if trait["type"] == "time-to-event":
+        values = values.where(people[f"time:{trait['name']}"].notna())
     count = {"n": int(values.notna().sum()), "missing": int(values.isna().sum())}
-    if kind == "binary":
-        count |= {"cases": int((values == 1).sum()), "controls": int((values == 0).sum())}
+    names = {"binary": ("cases", "controls"), "time-to-event": ("events", "censored")}
+    for name, value in zip(names.get(trait["type"], ()), (1, 0), strict=False):
+        count[name] = int((values == value).sum())
     return count
 
 

@@ -9,6 +9,7 @@ Differs from the NumPy engine
     Where a genotype is missing Hail puts the mean over the trait's people and goes on with all
     of them; the degrees of freedom count them too. `n` and the frequency here count the called
     genotypes only. Without missing genotypes the two engines are to agree.
+    X and Y outside the pseudoautosomal regions and the mitochondrion are not tested.
     Binary traits: variants below `firth_below` are refined by Hail's Firth test, which fits the
     full model (no approximation). The effect of a variant that keeps its score test is the
     one-step estimate, score / information.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from genopheno.chromosomes import SexChromosomes
 from genopheno.cohort import exchange
 from genopheno.cohort.session import SMALL, hail_session
 from genopheno.files import read_json
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import hail as hl
 
 TOLERANCE = 1e-10  # of a Newton step; Hail's own 1e-6 shows in the sixth digit
+EVERYBODY_HAS_TWO = SexChromosomes()
 BinaryTest = Literal["score-firth", "score", "firth", "wald"]
 
 
@@ -41,6 +44,7 @@ def run(
     design_parquet: str | Path,
     tmp_dir: str | Path,
     *,
+    chromosomes: SexChromosomes = EVERYBODY_HAS_TWO,
     min_allele_count: int = 10,
     firth_below: float = 0.05,
     binary_test: BinaryTest = "score-firth",
@@ -55,6 +59,7 @@ def run(
     cohort_mt : matrix that `join` wrote.
     design_parquet : the design; its JSON lies beside it.
     tmp_dir : folder for temporary files; removed at the end.
+    chromosomes : variants where not everybody has two copies are passed over.
     min_allele_count : variants with fewer minor alleles among a trait's people are left out.
     firth_below : 'score-firth' refines variants whose score test gives p below this.
     binary_test : 'wald', 'score' and 'firth' do the one test for all variants.
@@ -90,6 +95,7 @@ def run(
                 "Make the design from the sample table of the same join",
             )
         mt = mt.select_rows(rsid=mt.site.rsid, **exchange.variant_columns(mt))
+        mt = mt.filter_rows(has_two(mt.contig, mt.position, chromosomes))
         for trait in traits:
             if trait.get("reason") is not None:
                 continue
@@ -101,6 +107,19 @@ def run(
             else:
                 found = linear(ready, part, tmp_dir)
             yield trait["name"], as_association(found, binary)
+
+
+def has_two(
+    contig: hl.Expression, position: hl.Expression, chromosomes: SexChromosomes
+) -> hl.Expression:
+    """Whether everybody has two copies: autosomes and pseudoautosomal regions."""
+    import hail as hl
+
+    single = {chromosomes.x, chromosomes.y, chromosomes.mitochondrion} - {None}
+    two = ~hl.literal(single or {""}).contains(contig)
+    for name, start, end in chromosomes.pseudoautosomal:
+        two |= (contig == name) & (position > start) & (position <= end)
+    return two
 
 
 def people_of(columns: pd.DataFrame, trait: str, covariates: list[str]) -> pd.DataFrame:
@@ -138,6 +157,7 @@ def annotate(
         n_called=hl.agg.count_where(called),
         n_cases=hl.agg.count_where(called & (mt.y == 1)),
         alleles_x=hl.agg.sum(mt.x),
+        alleles_x_cases=hl.agg.filter(mt.y == 1, hl.agg.sum(mt.x)),
         score_x=hl.agg.sum(mt.x * mt.r),
         score_1=hl.agg.filter(called, hl.agg.sum(mt.r)),
     )
@@ -155,6 +175,7 @@ CARRIED = [
     "n_called",
     "n_cases",
     "alleles_x",
+    "alleles_x_cases",
     "score_x",
     "score_1",
 ]
@@ -280,6 +301,8 @@ def _null_probabilities(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def as_association(frame: pd.DataFrame, binary: bool) -> pd.DataFrame:
     """Give the columns their published names; null statistics where the fit did not converge."""
+    n_controls = frame["n_called"] - frame["n_cases"]
+    alleles_controls = frame["alleles_x"] - frame["alleles_x_cases"]
     out = pd.DataFrame(
         {
             "chromosome": frame["contig"],
@@ -295,7 +318,14 @@ def as_association(frame: pd.DataFrame, binary: bool) -> pd.DataFrame:
             "rsid": frame["rsid"],
             "n": frame["n_called"].astype("int32"),
             "n_cases": frame["n_cases"] if binary else None,
-            "n_controls": frame["n_called"] - frame["n_cases"] if binary else None,
+            "n_controls": n_controls if binary else None,
+            "effect_allele_frequency_cases": (
+                frame["alleles_x_cases"] / (2 * frame["n_cases"]) if binary else None
+            ),
+            "effect_allele_frequency_controls": (
+                alleles_controls / (2 * n_controls) if binary else None
+            ),
+            "info": np.nan,
             "test": frame["test"],
             "converged": frame["converged"].astype(bool),
         }

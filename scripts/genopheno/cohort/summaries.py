@@ -238,20 +238,27 @@ def trait_table(
     members: dict[tuple[str, str], np.ndarray],
     traits: Sequence[dict[str, Any]],
 ) -> pd.DataFrame:
-    """Table `trait_distributions`, in raw units."""
+    """Table `trait_distributions`, in raw units; the spread of follow-up of times to an event."""
     rows = []
     for trait in traits:
         values = people[f"value:{trait['name']}"].astype(float)
-        binary = trait["type"] == "binary"
+        counted = trait["type"] != "quantitative"
+        seen = None if counted else values
+        if trait["type"] == "time-to-event":
+            seen = people[f"value:time:{trait['name']}"].astype(float)
+            if (entry := f"value:entry:{trait['name']}") in people:
+                seen = seen - people[entry].astype(float)
+            values, seen = values.where(seen.notna()), seen.where(values.notna())
         for (group, level), index in members.items():
             part = values.iloc[index]
             row: dict[str, Any] = dict.fromkeys(fields.names("trait_distributions"))
             row |= {"trait": trait["name"], "type": trait["type"], "unit": trait["unit"] or None}
             row |= {"group": group, "level": level, "people": len(part)}
             row |= {"n": int(part.notna().sum()), "missing": int(part.isna().sum())}
-            if binary:
+            if counted:
                 row |= {"n_cases": int((part == 1).sum()), "n_controls": int((part == 0).sum())}
-            elif row["n"]:
+            if seen is not None and row["n"]:
+                part = seen.iloc[index]
                 names = ["minimum", "quartile_1", "median", "quartile_3", "maximum"]
                 row |= dict(zip(names, part.quantile([0, 0.25, 0.5, 0.75, 1]), strict=True))
                 row |= {"mean": part.mean(), "sd": part.std()}

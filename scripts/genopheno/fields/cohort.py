@@ -77,8 +77,8 @@ TRAIT_DISTRIBUTIONS = columns(
     "controlled",
     """
 trait          | string  |             | trait as declared
-type           | string  |             | quantitative or binary | | quantitative, binary
-unit           | string  |             | unit of a quantitative trait, before transformation
+type           | string  |             | quantitative, binary or time-to-event; mean to maximum are of the length of follow-up of the latter | | quantitative, binary, time-to-event
+unit           | string  |             | unit of a quantitative trait, before transformation, or of the follow-up
 group          | string  |             | participant column that groups people; all: everyone
 level          | string  |             | value of the group's column; unknown: missing
 people         | int32   | people      | people in the group
@@ -91,7 +91,7 @@ quartile_1     | float64 | trait units | first quartile, linear interpolation
 median         | float64 | trait units | median
 quartile_3     | float64 | trait units | third quartile
 maximum        | float64 | trait units | largest value
-n_cases        | int32   | people      | cases of a binary trait
-n_controls     | int32   | people      | controls of a binary trait
+n_cases        | int32   | people      | cases of a binary trait, events of a time-to-event trait
+n_controls     | int32   | people      | controls of a binary trait, censored people of a time-to-event trait
 """,
 )

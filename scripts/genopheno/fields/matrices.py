@@ -113,5 +113,7 @@ PHENOTYPES_FAMILIES = columns(
     "controlled",
     """
 {trait} | float64 | | trait, covariate or group {trait}, or sex, as declared in the phenotypes of the project; type, unit and meaning are told for each
+time:{trait} | float64 | | end of the follow-up for the time-to-event trait {trait}
+entry:{trait} | float64 | | start of the follow-up for the time-to-event trait {trait}
 """,
 )

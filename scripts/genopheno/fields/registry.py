@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
-from genopheno.fields.association import ASSOCIATION, DESIGN, DESIGN_FAMILIES, LOCO
+from genopheno.fields.association import (
+    ASSOCIATION,
+    ASSOCIATION_LEFT_OUT,
+    DESIGN,
+    DESIGN_FAMILIES,
+    INTERACTIONS,
+    INTERACTIONS_FAMILIES,
+    LOCO,
+)
 from genopheno.fields.cohort import (
     COHORT_SAMPLES,
     COHORT_VARIANTS,
@@ -35,6 +43,7 @@ from genopheno.fields.structure import (
     STRUCTURE_SAMPLES_FAMILIES,
 )
 from genopheno.fields.submission import UNITS
+from genopheno.fields.sumstats import HARMONISED, META, META_FAMILIES, META_LOCI
 
 TABLES: dict[str, tuple[Field, ...]] = {
     "units": UNITS,
@@ -53,9 +62,14 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "projected": PROJECTED,
     "design": DESIGN,
     "association": ASSOCIATION,
+    "association_left_out": ASSOCIATION_LEFT_OUT,
+    "interactions": INTERACTIONS,
     "loco": LOCO,
     "scores": SCORES,
     "score_variants": SCORE_VARIANTS,
+    "harmonised": HARMONISED,
+    "meta": META,
+    "meta_loci": META_LOCI,
     "group_frequencies": GROUP_FREQUENCIES,
     "groups": GROUPS,
     "trait_distributions": TRAIT_DISTRIBUTIONS,
@@ -86,8 +100,13 @@ DESCRIPTIONS: dict[str, str] = {
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
     "association": "A row per variant that was tested, for one trait",
+    "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
+    "interactions": "A row per variant that was tested, for one trait and one covariate",
     "scores": "A row per polygenic score and sample",
     "score_variants": "A row per usable line of a scoring file: where it is in the cohort",
+    "harmonised": "A row per variant of one study, on the alleles of a reference",
+    "meta": "A row per variant of one or more studies: the studies together",
+    "meta_loci": "A row per lead variant and study, and for the studies together",
     "group_frequencies": "A row per variant and group of people",
     "groups": "A row per group of people",
     "trait_distributions": "A row per trait and group of people",
@@ -103,9 +122,11 @@ DESCRIPTIONS: dict[str, str] = {
 FAMILIES: dict[str, tuple[Field, ...]] = {
     "sites": SITES_FAMILIES,
     "design": DESIGN_FAMILIES,
+    "interactions": INTERACTIONS_FAMILIES,
     "matrix_sites": MATRIX_SITES_FAMILIES,
     "matrix_genotypes": MATRIX_GENOTYPES_FAMILIES,
     "matrix_samples": MATRIX_SAMPLES_FAMILIES,
     "phenotypes": PHENOTYPES_FAMILIES,
     "structure_samples": STRUCTURE_SAMPLES_FAMILIES,
+    "meta": META_FAMILIES,
 }

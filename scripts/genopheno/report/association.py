@@ -20,6 +20,7 @@ from genopheno.report.blocks import (
     table,
     tabs,
 )
+from genopheno.report.coding import coding_notes
 from genopheno.report.points import (
     COLUMNS,
     Annotation,
@@ -53,6 +54,8 @@ def traits(results: Results) -> list[dict[str, Any]]:
     files = sorted(
         p.stem for p in results.path("association").glob("*.parquet") if p.stem != "design"
     )
+    if scan:  # a table that the last scan did not make is of another configuration
+        files = [n for n in files if n in scan]
     names = [n for n in declared if n in files] + [n for n in files if n not in declared]
     return [{**declared.get(n, {}), **scan.get(n, {}), "name": n} for n in names]
 
@@ -90,7 +93,8 @@ def section(results: Results) -> tuple[Section, list[dict[str, Any]], dict[str, 
         "consequence": list(consequences.numbers),
         "alleles": list(alleles.numbers),
     }
-    part.add(_overview(shown), tabs("traits", "Traits", [trait["panel"] for trait in shown]))
+    told = coding_notes(first(results.json("association/scan.json"), "coding"))
+    part.add(*told, _overview(shown), tabs("traits", "Traits", [trait["panel"] for trait in shown]))
     return part, [trait["row"] for trait in shown], books
 
 
@@ -116,7 +120,9 @@ def _trait(
     inflation = calibration.genomic_inflation(y)
     most = lambda key: int(np.nanmax(arrow[key].to_pandas().to_numpy(dtype=float)))  # noqa: E731
     n = most("n") if len(arrow) else first(trait, "n", "n_observed")
-    binary = trait.get("type") == "binary" or arrow["n_cases"].null_count < len(arrow)
+    counted = arrow["n_cases"].null_count < len(arrow)
+    kind = str(trait.get("type") or ("binary" if counted else "quantitative"))
+    binary = kind != "quantitative"
     cases = most("n_cases") if binary and len(arrow) else None
     controls = most("n_controls") if binary and len(arrow) else None
     key = f"t{index}"
@@ -198,7 +204,7 @@ def _trait(
     best = 0 if tested else None
     row = {
         "trait": name,
-        "type": "binary" if binary else "quantitative",
+        "type": kind,
         "n": n,
         "cases": cases,
         "controls": controls,
@@ -285,7 +291,11 @@ def _facts(
 ) -> dict[str, Any]:
     pairs: list[tuple[str, Any]] = [("Type", trait.get("type")), ("People", n)]
     if cases is not None:
-        pairs += [("Cases", cases), ("Controls", controls)]
+        if trait.get("type") == "time-to-event":
+            pairs += [("Events", cases), ("Censored", controls)]
+            pairs.append(("Median follow-up", (trait.get("follow_up") or {}).get("median")))
+        else:
+            pairs += [("Cases", cases), ("Controls", controls)]
     if trait.get("unit"):
         pairs.append(("Unit", trait["unit"]))
     pairs.append(("Transformation", trait.get("transform")))

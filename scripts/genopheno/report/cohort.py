@@ -9,6 +9,7 @@ import pandas as pd
 
 from genopheno.report.blocks import Section, column, figure, grid, markup_free, numbers, table
 from genopheno.report.figures import CATEGORICAL, bars, stair
+from genopheno.report.followup import survival
 from genopheno.report.read import Results, first
 
 MOST_LEVELS = 8
@@ -37,9 +38,11 @@ def section(results: Results, groups: list[str]) -> Section:
             if pd.api.types.is_numeric_dtype(people[c]) and people[c].notna().any()
         ]
         numeric = [c for c in declared if c in numeric] + [c for c in numeric if c not in declared]
+        times = {f"{part}:{name}" for name in declared for part in ("time", "entry")}
+        drawn = [c for c in numeric if c not in times]
         by = next((g for g in [*groups, "sex"] if g in people and _few(people[g])), None)
         part.add(
-            grid(*(_distribution(people, c, by, declared.get(c, {})) for c in numeric[:MOST_PLOTS]))
+            grid(*(_distribution(people, c, by, declared.get(c, {})) for c in drawn[:MOST_PLOTS]))
         )
         part.add(_described(people, numeric, declared), _missingness(people))
     part.add(_by_group(results), _frequencies(results))
@@ -102,6 +105,9 @@ def generic(id: str, title: str, frame: pd.DataFrame, **options: Any) -> dict[st
 def _distribution(
     people: pd.DataFrame, name: str, by: str | None, trait: dict[str, Any]
 ) -> dict[str, Any] | None:
+    id = f"plot-distribution-{abs(hash_of(name))}"
+    if trait.get("type") == "time-to-event":
+        return survival(people, name, by, trait, id)
     values = people[name].astype(float)
     labels = people[by].fillna("not given").astype(str) if by else pd.Series("", people.index)
     levels = sorted(labels.unique())
@@ -130,7 +136,7 @@ def _distribution(
             data.append(stair(edges, counts, name=level, colour=CATEGORICAL[i % 8], what="people"))
         x_axis = {"title": {"text": axis}}
     return figure(
-        f"plot-distribution-{abs(hash_of(name))}",
+        id,
         name,
         {
             "data": data,
@@ -166,7 +172,10 @@ def _described(
     rows = {
         "name": numeric,
         "role": [
-            str(declared[c].get("type", "trait")) if c in declared else "covariate" for c in numeric
+            str(declared[c].get("type", "trait"))
+            if c in declared
+            else ("follow-up" if c.partition(":")[2] in declared else "covariate")
+            for c in numeric
         ],
         "n": frame.notna().sum().tolist(),
         "missing": frame.isna().sum().tolist(),

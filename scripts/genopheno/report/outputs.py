@@ -24,6 +24,11 @@ FILES = (
     ("structure/kinship.parquet", "Related pairs", 'pd.read_parquet("{path}")'),
     ("association/*.tsv.gz", "Summary statistics (GWAS-SSF)", 'pd.read_table("{path}")'),
     ("association/*.parquet", "Summary statistics", 'pd.read_parquet("{path}")'),
+    (
+        "association/interactions/*.parquet",
+        "Interactions with a covariate",
+        'pd.read_parquet("{path}")',
+    ),
     ("scores/scores.parquet", "Polygenic scores", 'pd.read_parquet("{path}")'),
     ("summaries/*.parquet", "Cohort summaries", 'pd.read_parquet("{path}")'),
     ("truth/*.html", "Control against its truth set", "open {path}"),

@@ -32,6 +32,7 @@ MAKERS = {
     "phenotypes/": "genopheno phenotypes",
     "cohort/": "genopheno join",
     "structure/": "genopheno structure",
+    "association/interactions/": "genopheno interact",
     "association/": "genopheno associate",
     "scores/": "genopheno score",
     "summaries/": "genopheno summarise",

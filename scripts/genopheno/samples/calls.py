@@ -14,36 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genopheno.files import read_json
+from genopheno.chromosomes import SexChromosomes
 from genopheno.problems import fail
 
 Site = tuple[str, int, str, str]
 HASHES = 2**32
-
-
-@dataclass(frozen=True)
-class SexChromosomes:
-    """Names of the sex chromosomes, and the stretches that both sexes have twice.
-
-    Attributes
-    ----------
-    x, y : contig names; None: the reference has none.
-    pseudoautosomal : contig, first and last base (1-based, both included).
-    """
-
-    x: str | None = None
-    y: str | None = None
-    pseudoautosomal: tuple[tuple[str, int, int], ...] = ()
-
-    @classmethod
-    def read(cls, path: Path) -> SexChromosomes:
-        """From ``chromosomes.json`` of 'genopheno ploidy': regions there are 0-based, half-open."""
-        held = read_json(path)
-        regions = tuple((c, start + 1, end) for c, start, end in held["pseudoautosomal"])
-        return cls(held["x"], held["y"], regions)
-
-    def shared(self, contig: str, position: int) -> bool:
-        return any(c == contig and a <= position <= b for c, a, b in self.pseudoautosomal)
 
 
 @dataclass

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from genopheno.chromosomes import SexChromosomes
 from genopheno.files import writing
 from genopheno.problems import fail
-from genopheno.samples.calls import Genotypes, SexChromosomes, Site, read_calls
+from genopheno.samples.calls import Genotypes, Site, read_calls
 from genopheno.tools import run
 
 SAMPLE_LINE = re.compile(r"##SAMPLE=<ID=([^,>]+),Participant=([^,>]+)>")

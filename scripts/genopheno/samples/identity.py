@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from genopheno import fields
+from genopheno.chromosomes import SexChromosomes
 from genopheno.files import write_json
 from genopheno.problems import fail
 from genopheno.samples import pedigree
-from genopheno.samples.calls import Genotypes, SexChromosomes, read_calls
+from genopheno.samples.calls import Genotypes, read_calls
 from genopheno.samples.compare import SAME_PARTICIPANT, Batch, Compared, compare
 from genopheno.samples.faults import judge
 from genopheno.samples.fingerprint import read_fingerprints, write_fingerprints

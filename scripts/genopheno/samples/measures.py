@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from genopheno.chromosomes import SexChromosomes
 from genopheno.files import read_json
 from genopheno.samples import contamination
-from genopheno.samples.calls import Genotypes, SexChromosomes
+from genopheno.samples.calls import Genotypes
 from genopheno.samples.likelihood import frequencies, likelihoods
 from genopheno.samples.sex import SexEvidence, check_sex, depth_ratios, x_heterozygosity
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genopheno.samples.calls import SexChromosomes
+from genopheno.chromosomes import SexChromosomes
 from genopheno.samples.likelihood import hardy_weinberg
 
 # Depth of X over that of the autosomes: one X 0.5, two X 1. Of Y: none 0, one 0.5, less where

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from genopheno.assays import ASSAYS, Assay
 from genopheno.problems import Problem, StageError
@@ -19,6 +19,7 @@ from genopheno.settings.calling import Calling, Reads
 from genopheno.settings.cohort import Association, Matrices, Scores, Structure, Summaries, VariantQC
 from genopheno.settings.inputs import Annotation, Database, Reference, TruthSet
 from genopheno.settings.samples import Identity, SampleQC
+from genopheno.strata import ANCESTRY
 
 
 class Settings(Section):
@@ -66,6 +67,16 @@ class Settings(Section):
     """Cohort summaries."""
     matrices: Matrices = Matrices()
     """What researchers download."""
+
+    @model_validator(mode="after")
+    def _ancestry_needs_a_panel(self) -> Settings:
+        asked = [name for name, columns in self.association.strata.items() if ANCESTRY in columns]
+        if asked and self.structure.ancestry is None:
+            raise ValueError(
+                f"association.strata: {', '.join(asked)} asks for the ancestry group, which needs "
+                "a labelled panel: set structure.ancestry"
+            )
+        return self
 
 
 def limits(settings: Settings) -> dict[str, dict[str, float]]:

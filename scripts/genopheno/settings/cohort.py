@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from genopheno.settings.base import Fraction, Positive, Section
 
@@ -51,13 +51,30 @@ class Structure(Section):
     """Kinship from a short stretch of the genome says little about people: with fewer variants
     50 kb apart than this, pairs are reported and nobody is dropped. 0: always drop."""
     keep_cases_of: str | None = None
-    """Binary trait whose cases stay in the unrelated set where either of two relatives may."""
+    """Binary or time-to-event trait whose cases (events) stay in the unrelated set where either
+    of two relatives may."""
     max_isolation: Annotated[float, Field(gt=0)] = 6
     """People are flagged as outliers whose distance to the nearest others on the components
     is so many robust standard deviations (log scale) above the median. Nobody is dropped."""
     ancestry: Ancestry | None = None
     """Ancestry groups by a labelled reference panel: panel, labels, min_probability,
     components, min_shared_variants. null: none."""
+
+
+def _values(value: Any) -> Any:
+    """One value or several, as texts; YAML reads a bare yes as a truth value."""
+    listed = value if isinstance(value, list) else [value]
+    if any(isinstance(v, bool) for v in listed):
+        raise ValueError("a truth value: put yes, no, true and false in quotes")
+    return [
+        v if isinstance(v, str) else f"{v:.15g}" if isinstance(v, float) else str(v) for v in listed
+    ]
+
+
+# It becomes a part of file names, after the trait's name and a dot.
+StratumName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$")]
+Values = Annotated[list[str], BeforeValidator(_values), Field(min_length=1)]
+Conditions = Annotated[dict[str, Values], Field(min_length=1)]
 
 
 class WholeGenomeRegression(Section):
@@ -74,21 +91,53 @@ class Association(Section):
     """regression: variant by variant, for unrelated people. lmm: exact linear mixed model, for
     few and related people. wgr: whole-genome regression in two steps, as REGENIE. auto: chosen
     for each trait by its people (docs/association.md); scan.json and the report say why."""
+    jobs: Positive = 1
+    """Jobs that share a scan of all variants, so that a cluster can do them side by side. The
+    results are the same bits for any number. Engine hail always takes one."""
     wgr: WholeGenomeRegression = WholeGenomeRegression()
     """Step 1 of whole-genome regression."""
     components: Annotated[int, Field(ge=0)] = 4
     """Principal components that join every trait's covariates."""
     relatives: Literal["drop", "keep"] = "drop"
     """drop: test only the unrelated set, as plain regression asks for. keep: test everyone."""
+    x_male_dosage: Literal[1, 2] = 2
+    """What a man's allele of X (outside the pseudoautosomal regions) counts: 2, as both of a
+    woman do (full dosage compensation; plink2 --xchr-model 2), or 1 (--xchr-model 1)."""
+    dosages: Path | list[Path] | None = None
+    """Imputed genotypes to scan in place of the cohort's calls: VCF or BCF with FORMAT/DS or GP,
+    BGEN with its .sample, or PGEN; a list where each has some of the chromosomes. null: none."""
+    min_imputation_quality: Fraction = 0.3
+    """Variants of `dosages` below this imputation quality are left out (R2, DR2 or INFO of the
+    file, else MaCH's r2 of the dosages)."""
     min_allele_count: Positive = 10
     """Variants with fewer minor alleles among the people of a trait are left out for it."""
     correction: Literal["firth", "spa"] = "firth"
     """Binary traits: how score tests are refined where cases, controls or carriers are few. firth:
     penalised likelihood. spa: the score's p-value from the saddlepoint, as SAIGE."""
     firth_below: Fraction = 0.05
-    """Binary traits: score tests with p below this are refined (approximate Firth, or spa)."""
+    """Binary and time-to-event traits: score tests with p below this are refined (approximate
+    Firth, or spa for binary traits)."""
     exact_firth_below: Fraction = 1e-4
-    """Binary traits: approximate Firth with p below this is refitted by exact Firth."""
+    """Binary and time-to-event traits: approximate Firth with p below this is refitted by exact
+    Firth."""
+    strata: dict[StratumName, Conditions] = {}
+    """Parts of the cohort in which every trait is tested once more, as {trait}.{stratum}: a name,
+    and the column and value, or list of values, that its people have. Columns: sex, ancestry
+    (the group from structure.ancestry), or one of the participant table. Such as
+    {female: {sex: female}, EUR: {ancestry: EUR}}."""
+    condition_on: list[Annotated[str, Field(min_length=1)]] = []
+    """Variants, as contig:position:reference:alternate or rsID, whose dosages become covariates
+    of every trait: conditional analysis."""
+    interactions: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]] = []
+    """Covariates whose product with every variant is tested, trait by trait, beside the scan."""
+
+    @model_validator(mode="after")
+    def _of_the_engine(self) -> Association:
+        if self.interactions and self.engine == "hail":
+            raise ValueError("engine hail has no interaction tests: set engine to numpy")
+        if self.condition_on and self.engine == "hail":
+            raise ValueError("engine hail has no conditional analysis: set engine to numpy")
+        return self
 
 
 class Scores(Section):
@@ -100,6 +149,12 @@ class Scores(Section):
     """Take A/T and C/G variants, whose strand nothing tells, as they stand in the file."""
     components: Annotated[int, Field(ge=0)] = 4
     """Principal components whose share of a score is taken out of its adjusted z-score."""
+
+    @property
+    def imputed(self) -> list[Path]:
+        """Files of `dosages`, whether it is one, several or none."""
+        given = self.dosages or []
+        return given if isinstance(given, list) else [given]
 
 
 class Summaries(Section):

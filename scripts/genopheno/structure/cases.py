@@ -8,11 +8,13 @@ from genopheno import fields
 from genopheno.files import read_json
 from genopheno.problems import fail
 
+KINDS = ("binary", "time-to-event")
+
 
 def cases(
     trait: str, samples: str | Path, phenotypes: str | Path, traits: str | Path
 ) -> frozenset[str]:
-    """Samples of the people who are cases of a binary trait.
+    """Samples of the people who are cases of a binary trait, or had the event of another.
 
     Parameters
     ----------
@@ -22,16 +24,16 @@ def cases(
 
     Raises
     ------
-    StageError : the trait is not declared, or is not binary.
+    StageError : the trait is not declared, or is quantitative.
     """
     types = {t["name"]: t["type"] for t in read_json(traits)["traits"]}
-    if types.get(trait) != "binary":
+    if types.get(trait) not in KINDS:
         found = f"it is {types[trait]}" if trait in types else "it is not declared"
-        binary = ", ".join(n for n, kind in types.items() if kind == "binary") or "none"
+        possible = ", ".join(n for n, kind in types.items() if kind in KINDS) or "none"
         raise fail(
             "trait-not-binary",
             traits,
-            f"cases of {trait!r} are to be kept, but {found} (binary traits: {binary})",
+            f"cases of {trait!r} are to be kept, but {found} (traits with cases: {possible})",
             "Mend structure.keep_cases_of",
         )
     people = fields.read(phenotypes, ["participant", trait])

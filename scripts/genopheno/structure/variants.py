@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
 
+from genopheno.chromosomes import autosomal
 from genopheno.genotypes import Genotypes
 
-AUTOSOME = re.compile(r"(chr)?([1-9]|1\d|2[0-2])", re.IGNORECASE)
-NOT_AUTOSOME = re.compile(r"(chr)?(X|Y|XY|M|MT|PAR[12]?|W|Z|2[3-6])([_.-].*)?", re.IGNORECASE)
 APART = 50_000  # bp; linkage disequilibrium is mostly gone
 
 # Values of the codes 00, 01, 10, 11 (two copies, missing, one copy, none).
@@ -23,18 +21,6 @@ MISSING = (0, 1, 0, 0)
 def block_size(n_samples: int) -> int:
     """Variants per block: about 16 million genotypes, so that memory is bounded."""
     return int(np.clip(2**24 // max(n_samples, 1), 256, 16384))
-
-
-def autosomal(contigs: np.ndarray) -> np.ndarray:
-    """True for variants on autosomes.
-
-    These are 1 to 22, with or without 'chr'. Where no contig is named so (slices, other
-    species), every contig counts that is not X, Y, MT or a pseudo-autosomal region.
-    """
-    names = {name: bool(AUTOSOME.fullmatch(name)) for name in set(contigs)}
-    if not any(names.values()):
-        names = {name: not NOT_AUTOSOME.fullmatch(name) for name in names}
-    return np.array([names[name] for name in contigs], dtype=bool)
 
 
 def counts(genotypes: Genotypes) -> tuple[np.ndarray, np.ndarray]:

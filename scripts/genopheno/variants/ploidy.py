@@ -9,14 +9,15 @@ copies of it, wherever its reads were put. Where the sex is not known, X is call
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from genopheno.bed import Region
+from genopheno.chromosomes import UNRECOGNISED, SexChromosomes
 from genopheno.fasta import contig_lengths
 from genopheno.files import write_json, write_text
 from genopheno.problems import fail
-from genopheno.variants.shards import Region
 
 SEXES = ("female", "male", "unknown")
 DEFAULT = 2
@@ -38,23 +39,6 @@ BUILDS: dict[str, dict[str, Any]] = {
 MITOCHONDRIA = (16_569, 16_571)
 NAMES = {"x": ("X", "chrX"), "y": ("Y", "chrY"), "mitochondrion": ("MT", "M", "chrM", "chrMT")}
 ALSO = {"hg19": "GRCh37", "b37": "GRCh37", "hs37d5": "GRCh37", "hg38": "GRCh38"}
-
-
-@dataclass(frozen=True)
-class SexChromosomes:
-    """Contigs whose copies depend on the sex; None: the reference has no such contig.
-
-    Attributes
-    ----------
-    pseudoautosomal : regions of X and Y that everybody has twice (0-based, half-open).
-    source : how they are known.
-    """
-
-    x: str | None = None
-    y: str | None = None
-    mitochondrion: str | None = None
-    pseudoautosomal: tuple[Region, ...] = ()
-    source: str = "the reference has no X, Y or mitochondrion that is known"
 
 
 def recognise(
@@ -87,7 +71,7 @@ def recognise(
         m = None
     known = _build(lengths, build, found)
     if known is None:
-        source = "contig lengths" if m else SexChromosomes.source
+        source = "contig lengths" if m else UNRECOGNISED
         return SexChromosomes(mitochondrion=m, source=source)
     par = [
         (found[what], start - 1, end)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from genopheno.association import small
-from genopheno.association.projection import Counts, code_bits, count_bits, mask_words
+from genopheno.association.block import Counts, code_bits, count_bits, mask_words
+from genopheno.chromosomes import autosomal
 from genopheno.genotypes import Genotypes
 
 FOLDS = 5
@@ -104,7 +105,7 @@ def cut(
 ) -> tuple[list[GenomeBlock], dict[str, int]]:
     """Blocks of at most `size` variants that do not cross contigs, and variants left out.
 
-    Taken are variants that vary among the people used, with a frequency of the rarer
+    Taken are variants of autosomes that vary among the people used, with a frequency of the rarer
     allele of at least `min_allele_frequency` and a share of genotypes of at least
     `min_call_rate` among them.
     """
@@ -113,20 +114,18 @@ def cut(
     for start, stop in genotypes.blocks(CHUNK):
         parts.append(count_bits(code_bits(genotypes.packed(start, stop)), mask, n))
         genotypes.release(start, stop)
-    counts = Counts(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("called", "het", "hom"))
-    )
-    called, minor = counts.called, counts.minor
-    varies = (called > 0) & (counts.squares * called > np.square(counts.alleles))
-    common = minor >= min_allele_frequency * 2 * called
-    whole = called >= min_call_rate * n
-    taken = varies & common & whole
-    left_out = {
-        "all missing": int((called == 0).sum()),
-        "monomorphic": int(((called > 0) & ~varies).sum()),
-        "rare": int((varies & ~common).sum()),
-        "call rate": int((varies & common & ~whole).sum()),
-    }
+    counts = Counts.joined(parts)
+    taken = np.ones(genotypes.n_variants, dtype=bool)
+    left_out = {}
+    for reason, kept in (
+        ("not on an autosome", autosomal(genotypes.table["contig"].to_numpy())),
+        ("all missing", counts.called > 0),
+        ("monomorphic", counts.varies),
+        ("rare", counts.minor >= min_allele_frequency * counts.copies),
+        ("call rate", counts.called >= min_call_rate * n),
+    ):
+        left_out[reason] = int((taken & ~kept).sum())
+        taken &= kept
     blocks = []
     for contig, start, stop in genotypes.contigs():
         rows = start + np.flatnonzero(taken[start:stop])

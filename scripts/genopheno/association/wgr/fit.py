@@ -24,6 +24,7 @@ from genopheno.association.wgr.blocks import (
     standardised,
 )
 from genopheno.association.wgr.loco import Loco
+from genopheno.chromosomes import autosomal
 from genopheno.genotypes import Genotypes
 
 ON_DISK = 2**28  # bytes of level 0 predictions of a group of traits beyond which they go to disk
@@ -116,10 +117,11 @@ def run(
                         predictions[trait.name] = _spread(found, trait, genotypes.n_samples)
     order = [t.name for t in design.traits]
     notices = []
-    if len({name for name, _, _ in genotypes.contigs()}) == 1:
+    contigs = np.array(list(dict.fromkeys(name for name, _, _ in genotypes.contigs())))
+    if autosomal(contigs).sum() == 1:
         notices.append(
-            "all variants are on one chromosome: with it left out nothing is left to predict "
-            "from, and the predictions are 0"
+            "all variants of step 1 are on one chromosome: with it left out nothing is left to "
+            "predict from, and the predictions are 0"
         )
     info = {
         "parameters": {

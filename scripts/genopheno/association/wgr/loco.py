@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from genopheno import fields
+from genopheno.association.design import TraitDesign
 from genopheno.files import read_json, write_json, write_text, writing
 from genopheno.problems import fail
 
@@ -99,6 +100,37 @@ class Loco:
             write_text(folder / f"{trait}.loco", "\n".join(text) + "\n")
         listed = (f"{t} {(folder / f'{t}.loco').resolve()}\n" for t in self.predictions)
         write_text(folder / "pred.list", "".join(listed))
+
+
+def missing(loco: Loco | None, trait: TraitDesign) -> str | None:
+    """Why step 1 has no predictions of a trait; None: it has them, of the trait's people.
+
+    Raises
+    ------
+    StageError : step 1 was not asked for them, or they are of other people.
+    """
+    known = loco.predictions.get(trait.name) if loco else None
+    reason = loco.reasons.get(trait.name) if loco else None
+    if known is None and reason is None:
+        raise fail(
+            "loco-missing",
+            "--loco",
+            f"trait {trait.name} is tested by whole-genome regression, "
+            "and there are no predictions of it",
+            "Run 'genopheno loco' on the same design first",
+        )
+    if known is None:
+        return f"whole-genome regression, step 1: {reason}"
+    used = ~np.isnan(known[None])
+    if not np.array_equal(used, trait.used):
+        raise fail(
+            "loco-other-people",
+            "--loco",
+            f"trait {trait.name}: {int(used.sum())} people have predictions, "
+            f"{trait.n} are tested, {int((used & trait.used).sum())} are both",
+            "Run 'genopheno loco' on the same design",
+        )
+    return None
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,1 @@
+"""Variant × covariate interaction: of each variant its effect, its products, and all together."""

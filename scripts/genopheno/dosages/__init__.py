@@ -1,0 +1,1 @@
+"""Imputed genotypes (VCF with DS or GP, BGEN, PLINK 2) in the one form that the scan reads."""
