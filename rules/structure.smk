@@ -6,6 +6,7 @@ ANCESTRY = SETTINGS.structure.ancestry
 rule structure:
     input:
         multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
+        matrix=["results/cohort/cohort.mt"] if SETTINGS.structure.engine == "hail" else [],
         # Who is a case matters only where cases are to be kept.
         tables=(
             [
@@ -29,12 +30,17 @@ rule structure:
     benchmark:
         "results/benchmarks/structure.tsv"
     conda:
-        "../envs/python.yaml"
+        f"../envs/{'java' if SETTINGS.structure.engine == 'hail' else 'python'}.yaml"
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
+        engine=(
+            ["--engine", "hail", "--cohort", "results/cohort/cohort.mt"]
+            if SETTINGS.structure.engine == "hail"
+            else []
+        ),
         components=SETTINGS.structure.components,
         min_allele_frequency=SETTINGS.structure.min_allele_frequency,
         ld_r2=SETTINGS.structure.ld_r2,
@@ -78,11 +84,11 @@ rule structure:
             else []
         ),
     shell:
-        "genopheno structure --genotypes results/cohort/genotypes"
+        "genopheno structure --genotypes results/cohort/genotypes {params.engine}"
         " --components {params.components} --min-allele-frequency {params.min_allele_frequency}"
         " --ld-r2 {params.ld_r2} {params.window} --max-kinship {params.max_kinship}"
         " --min-independent-variants {params.min_independent_variants}"
         " --max-isolation {params.max_isolation} --build {params.build:q}"
         " {params.cases:q} {params.ancestry:q}"
-        " --out-dir results/structure --threads {threads}"
+        " --out-dir results/structure --threads {threads} --memory {resources.mem_mb}"
         " > {log} 2>&1"

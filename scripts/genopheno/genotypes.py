@@ -164,20 +164,35 @@ class Genotypes:
         self._mapped.madvise(mmap.MADV_DONTNEED, first, len(MAGIC) + stop * width - first)
 
     def decode(
-        self, start: int, stop: int, values: Sequence[float], dtype: np.dtype | type
+        self,
+        start: int,
+        stop: int,
+        values: Sequence[float],
+        dtype: np.dtype | type,
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """(stop - start, n_samples) of `values`, given in the order of the codes 00, 01, 10, 11."""
-        return self.decode_rows(slice(start, stop), values, dtype)
+        """(stop - start, n_samples) of `values`, given in the order of the codes 00, 01, 10, 11.
+
+        `out` is memory to put them in: (stop - start, n_samples to the next 4) of `dtype`.
+        """
+        return self.decode_rows(slice(start, stop), values, dtype, out)
 
     def decode_rows(
-        self, rows: slice | np.ndarray, values: Sequence[float], dtype: np.dtype | type
+        self,
+        rows: slice | np.ndarray,
+        values: Sequence[float],
+        dtype: np.dtype | type,
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
         """As `decode`, for any rows: a slice or indices of variants."""
         key = (tuple(values), np.dtype(dtype))
         table = self._tables.get(key)
         if table is None:
             table = self._tables[key] = _as_items(byte_table(values, dtype))
-        return np.take(table, self._bed[rows], mode="clip").view(dtype)[:, : self.n_samples]
+        if out is not None:
+            out = out.view(table.dtype)
+        decoded = np.take(table, self._bed[rows], out=out, mode="clip")
+        return decoded.view(dtype)[:, : self.n_samples]
 
     def dosages(
         self,

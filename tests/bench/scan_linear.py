@@ -2,9 +2,10 @@
 
     python tests/bench/scan_linear.py [--people 2000] [--variants 100000] [--threads 2]
 
-Goals: one trait in at most 2 times plink2's time, ten traits in at most 1.2 times; peak
-memory below 1 GiB and no larger for more variants. Ours includes everything a user waits
-for: start of Python, design from the tables, scan, Parquet, compressed GWAS-SSF, summary.
+Goals: one trait in at most 1.5 times plink2's time, twenty traits in at most its time; peak
+memory below 1 GiB. Ours includes everything a user waits for: start of Python, design from the
+tables, scan, Parquet, compressed GWAS-SSF, summary. Both are measured by the clock, and by
+processor time, which other work on the machine disturbs less; the clock is judged.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import pandas as pd
 
 from genopheno.files import write_json
 
-TRAITS, COVARIATES = 10, 4
+TRAITS, COVARIATES = 20, 4
+GOAL_ONE, GOAL_MANY, GOAL_MEMORY = 1.5, 1.0, 1024
 
 # What the command 'associate' does.
 ASSOCIATE = """
@@ -37,8 +39,9 @@ made = build.design(
     read_json(f"{folder}/{traits}.json"), None, n_components=0, relatives="keep",
 )
 made.write(f"{out}/design.parquet")
-scan.run(prefix, made, min_allele_count=1, firth_below=0.05,
-         exact_firth_below=float((sys.argv[6:] or [1e-4])[0]), threads=int(threads), out_dir=out)
+exact, correction = sys.argv[6:8]
+scan.run(prefix, made, min_allele_count=1, firth_below=0.05, correction=correction,
+         exact_firth_below=float(exact), threads=int(threads), out_dir=out)
 """
 
 
@@ -67,7 +70,7 @@ def simulate(folder: Path, people: int, variants: int, seed: int = 1) -> None:
 
 
 def phenotypes(folder: Path, people: int, seed: int = 2) -> None:
-    """Traits q0..q9 and case, covariates x0..x3, as tables of ours and files of plink2."""
+    """Traits q0..q19, case and few (1 % cases), covariates x0..x3: our tables, plink2's files."""
     rng = np.random.default_rng(seed)
     names = [f"P{i}" for i in range(people)]
     table = pd.DataFrame({"participant": names, "sex": "unknown"})
@@ -76,14 +79,16 @@ def phenotypes(folder: Path, people: int, seed: int = 2) -> None:
     table[covariates] = rng.normal(size=(people, COVARIATES)).round(6)
     table[traits] = (rng.normal(size=(people, TRAITS)) + 0.3 * table[["x0"]].to_numpy()).round(6)
     table["case"] = (rng.random(people) < 1 / (1 + np.exp(1 - table.x0))) * 1.0
+    odds = table.x0.to_numpy() * 0.5 + rng.gumbel(size=people)
+    table["few"] = (odds >= np.sort(odds)[-max(10, people // 100)]) * 1.0
     table.to_parquet(folder / "phenotypes.parquet")
     pd.DataFrame({"sample": names, "participant": names}).to_parquet(folder / "samples.parquet")
     iid = table.rename(columns={"participant": "#IID"})
     iid[["#IID", *traits]].to_csv(folder / "traits.txt", sep="\t", index=False)
     iid[["#IID", *covariates]].to_csv(folder / "covariates.txt", sep="\t", index=False)
-    iid.assign(case=iid.case.astype(int) + 1)[["#IID", "case"]].to_csv(
-        folder / "case.txt", sep="\t", index=False
-    )
+    for name in ("case", "few"):
+        coded = iid.assign(**{name: iid[name].astype(int) + 1})
+        coded[["#IID", name]].to_csv(folder / f"{name}.txt", sep="\t", index=False)
 
     def declare(name: str, chosen: list[str], kind: str, with_covariates: bool) -> None:
         write_json(
@@ -98,12 +103,13 @@ def phenotypes(folder: Path, people: int, seed: int = 2) -> None:
 
     declare("one", traits[:1], "quantitative", True)
     declare("one_plain", traits[:1], "quantitative", False)
-    declare("ten", traits, "quantitative", True)
+    declare("twenty", traits, "quantitative", True)
     declare("binary", ["case"], "binary", True)
+    declare("uneven", ["few"], "binary", True)
 
 
-def timed(command: list) -> tuple[float, float]:
-    """Wall seconds and peak MiB of a process."""
+def timed(command: list) -> tuple[float, float, float]:
+    """Seconds by the clock and of the processor, and peak MiB, of a process."""
     start = time.perf_counter()
     with open(os.devnull, "w") as nothing:
         process = subprocess.Popen([str(part) for part in command], stdout=nothing)
@@ -111,29 +117,39 @@ def timed(command: list) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"failed: {command}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    seconds = time.perf_counter() - start
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def ours(folder: Path, traits: str, threads: int, *more: object) -> list:
+def ours(
+    folder: Path, traits: str, threads: int, exact: float = 1e-4, correction: str = "firth"
+) -> list:
     out = folder / f"out_{traits}"
     out.mkdir(exist_ok=True)
-    return [sys.executable, "-c", ASSOCIATE, folder / "g", folder, traits, out, threads, *more]
+    words = [folder / "g", folder, traits, out, threads, exact, correction]
+    return [sys.executable, "-c", ASSOCIATE, *words]
 
 
 def plink2(folder: Path, threads: int, *more: object) -> list:
     return ["plink2", "--bfile", folder / "g", "--threads", threads, "--out", folder / "p", *more]
 
 
-def compare(label: str, mine: list, theirs: list, goal: float, rounds: int) -> None:
-    """Run both in turns and print the best of each and their ratio."""
+def compare(label: str, mine: list, theirs: list, goal: float | None, rounds: int) -> bool:
+    """Run both in turns, print the best of each and their ratio; whether the goals are met."""
     runs = [(timed(mine), timed(theirs)) for _ in range(rounds)]
-    a, b = (min(run[side][0] for run in runs) for side in (0, 1))
-    memory = max(run[0][1] for run in runs)
+    (a, b), (used, their_use) = (
+        [min(run[side][kind] for run in runs) for side in (0, 1)] for kind in (0, 1)
+    )
+    memory = max(run[0][2] for run in runs)
+    met = (goal is None or a / b <= goal) and memory <= GOAL_MEMORY
+    said = "no goal" if goal is None else f"goal {goal:g}, {'met' if met else 'NOT met'}"
     print(
-        f"{label}: genopheno {a:.2f} s, plink2 {b:.2f} s, ratio {a / b:.2f} "
-        f"(goal {goal:g}, {'met' if a / b <= goal else 'NOT met'}); peak {memory:.0f} MiB",
+        f"{label}: genopheno {a:.2f} s, plink2 {b:.2f} s, ratio {a / b:.2f} = 1/{b / a:.1f} "
+        f"({said}); processor {used:.2f} s, {their_use:.2f} s, ratio {used / their_use:.2f} = "
+        f"1/{their_use / used:.1f}; peak {memory:.0f} MiB",
         flush=True,
     )
+    return met
 
 
 def arguments() -> argparse.Namespace:
@@ -145,7 +161,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def main() -> int:
     args = arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -153,17 +169,18 @@ def main() -> None:
         phenotypes(folder, args.people)
         pheno = ["--pheno", folder / "traits.txt"]
         covar = ["--glm", "hide-covar", "--covar", folder / "covariates.txt"]
+        met = True
         for label, traits, flags, goal in (
-            ("1 trait, 4 covariates", "one", [*pheno, "--pheno-name", "q0", *covar], 2),
+            ("1 trait, 4 covariates", "one", [*pheno, "--pheno-name", "q0", *covar], GOAL_ONE),
             (
                 "1 trait, no covariates",
                 "one_plain",
                 [*pheno, "--pheno-name", "q0", "--glm", "allow-no-covars"],
-                2,
+                GOAL_ONE,
             ),
-            ("10 traits, 4 covariates", "ten", [*pheno, *covar], 1.2),
+            (f"{TRAITS} traits, 4 covariates", "twenty", [*pheno, *covar], GOAL_MANY),
         ):
-            compare(
+            met &= compare(
                 f"linear, {label}",
                 ours(folder, traits, args.threads),
                 plink2(folder, args.threads, *flags),
@@ -172,9 +189,10 @@ def main() -> None:
             )
         for more in (1, 4):
             simulate(folder, args.people, args.variants * more)
-            _, memory = timed(ours(folder, "one", args.threads))
+            *_, memory = timed(ours(folder, "one", args.threads))
             print(f"peak memory with {args.variants * more} variants: {memory:.0f} MiB")
+    return 0 if met else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,13 +1,11 @@
-"""Whole-genome regression and mixed model: time and memory, beside GEMMA; and how step 1 grows.
+"""Whole-genome regression and mixed model: time and memory, beside GEMMA.
 
-    python tests/bench/wgr.py [--people 2000] [--variants 20000] [--traits 3] [--grow]
+    python tests/bench/wgr.py [--people 2000] [--variants 20000] [--traits 3]
 
 Goals: the exact mixed model of one trait in at most the time GEMMA takes for the same test
 (relationship and tests together, in the same run); steps 1 and 2 of whole-genome regression for all
-traits in at most half of what GEMMA takes for one; at most 4 GiB of memory. With `--grow` also, as
-information, step 1 for 1,000, 2,000 and 5,000 people and 25,000, 50,000 and 100,000 variants, one
-trait, with the exponents of a fit of time = a people^b variants^c. Whole processes are measured, by
-the clock and by processor time.
+traits in at most half of what GEMMA takes for one; at most 4 GiB of memory. Whole processes are
+measured, by the clock and by processor time.
 """
 
 from __future__ import annotations
@@ -27,7 +25,6 @@ import pandas as pd
 from genopheno.files import write_json
 
 GOAL_MIXED, GOAL_TWO_STEPS, GOAL_MEMORY = 1.0, 0.5, 4096
-PEOPLE, VARIANTS = (1000, 2000, 5000), (25_000, 50_000, 100_000)
 CONTIGS, ANCESTORS, STRETCH = 22, 60, 40
 
 
@@ -128,40 +125,12 @@ def gemma(folder: Path) -> list[list]:
     ]
 
 
-def exponents(rows: list[tuple[int, int, float]]) -> np.ndarray:
-    """b and c of value = a people^b variants^c, by least squares of the logarithms."""
-    people, variants, value = (np.log(column) for column in np.array(rows, dtype=float).T)
-    x = np.column_stack([np.ones(len(value)), people, variants])
-    return np.linalg.lstsq(x, value, rcond=None)[0][1:]
-
-
-def grow(threads: int) -> None:
-    rows = []
-    for people in PEOPLE:
-        for variants in VARIANTS:
-            with tempfile.TemporaryDirectory() as name:
-                folder = Path(name)
-                simulate(folder, people, variants, 1)
-                design(folder, "traits", "wgr")
-                seconds, processor, memory = measured(step1(folder, threads))
-            rows.append((people, variants, seconds, processor, memory))
-            print(
-                f"step 1, {people} people, {variants} variants: {seconds:.1f} s "
-                f"({processor:.1f} s of processor time), {memory:.0f} MiB",
-                flush=True,
-            )
-    for column, label in ((2, "time"), (3, "processor time"), (4, "memory")):
-        b, c = exponents([(row[0], row[1], row[column]) for row in rows])
-        print(f"{label} grows as people^{b:.2f} variants^{c:.2f}")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=2000)
     parser.add_argument("--variants", type=int, default=20_000)
     parser.add_argument("--traits", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--grow", action="store_true", help="also measure how step 1 grows")
     args = parser.parse_args()
     if not shutil.which("gemma"):
         sys.exit("gemma is absent: envs/install-tools.sh --tests")
@@ -194,8 +163,6 @@ def main() -> int:
             f"{label} over gemma: {ratio:.2f} ({by_processor:.2f} by processor time; goal {goal:g})"
         )
     print(f"peak {memory:.0f} MiB (goal {GOAL_MEMORY})")
-    if args.grow:
-        grow(args.threads)
     print("met" if met else "NOT met")
     return 0 if met else 1
 

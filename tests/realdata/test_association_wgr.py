@@ -143,17 +143,19 @@ def rebuilt(prefix, trait):
     from sklearn.preprocessing import StandardScaler
 
     genotypes = Genotypes.open(prefix)
-    used = trait.used
-    x = np.column_stack([np.ones(used.sum()), trait.x[used]])
+    x = np.column_stack([np.ones(len(trait.y)), trait.x])
     free = np.eye(len(x)) - x @ np.linalg.pinv(x)
-    dosage = genotypes.dosages(0, genotypes.n_variants, dtype=np.float64)[:, used].T
+    dosage = genotypes.dosages(0, genotypes.n_variants, dtype=np.float64).T
     contig = np.array(genotypes.table["contig"].to_pylist())
     polymorphic = dosage.std(0) > 0
     dosage, contig = free @ dosage[:, polymorphic], contig[polymorphic]
     dosage /= np.linalg.norm(dosage, axis=0) / np.sqrt(len(x) - x.shape[1])
-    y = free @ trait.y[used]
-    scale = np.linalg.norm(y) / np.sqrt(len(x) - x.shape[1])
-    y /= scale
+    # People without the trait stand at its mean.
+    used, x = trait.used, x[trait.used]
+    left = trait.y[used] - x @ np.linalg.lstsq(x, trait.y[used], rcond=None)[0]
+    scale = np.linalg.norm(left) / np.sqrt(len(x) - x.shape[1])
+    y = np.zeros(len(used))
+    y[used] = left / scale
     h2 = np.array([0.01, 0.25, 0.5, 0.75, 0.99])
     columns, owners = [], []
     for name in dict.fromkeys(contig):
@@ -167,8 +169,8 @@ def rebuilt(prefix, trait):
                     out[fold] = ridge.fit(block[rest], y[rest]).predict(block[fold])
                 columns.append(out)
                 owners.append(name)
-    stacked = StandardScaler().fit_transform(np.column_stack(columns))
-    stacked *= np.sqrt((len(y) - 1) / len(y))
+    stacked = StandardScaler().fit_transform(np.column_stack(columns)[used])
+    stacked *= np.sqrt((len(stacked) - 1) / len(stacked))
     owners, taus = np.array(owners), len(columns) * (1 - h2) / h2
     if trait.type == "binary":
         cases = trait.y[used]
@@ -176,14 +178,18 @@ def rebuilt(prefix, trait):
             sm.GLM(cases, x, family=sm.families.Binomial()).fit(tol=1e-12).predict(which="linear")
         )
         return stacked, owners, taus * 3 / np.pi**2, cases, offset, LogisticRegression
-    return stacked, owners, taus, y, scale, Ridge
+    return stacked, owners, taus, y[used], scale, Ridge
 
 
-def folds(n):
-    """Sizes as scikit-learn's KFold has them."""
+def folds(used):
+    """Those of scikit-learn's KFold of everybody, among the people with the trait."""
     from sklearn.model_selection import KFold
 
-    return list(KFold(5).split(np.empty(n)))
+    place = np.cumsum(used) - 1
+    return [
+        tuple(place[part[used[part]]] for part in parts)
+        for parts in KFold(5).split(np.empty(len(used)))
+    ]
 
 
 def test_three_chromosomes_against_scikit_learn(three):
@@ -192,13 +198,13 @@ def test_three_chromosomes_against_scikit_learn(three):
     prefix, made, predictions, _, _ = three
     trait = made.traits[0]
     assert 450 < trait.n < 500
-    assert trait.n % 5 == 0  # then both cut the same folds
+    assert trait.complete.sum() == 500  # divides by 5: both cut the same folds
     stacked, owners, taus, y, scale, _ = rebuilt(prefix, trait)
     losses, fitted = [], []
     for tau in taus:
         coefficients = np.empty((5, stacked.shape[1]))
         loss = 0
-        for i, (rest, fold) in enumerate(folds(len(y))):
+        for i, (rest, fold) in enumerate(folds(trait.used)):
             ridge = Ridge(tau, fit_intercept=False, solver="cholesky").fit(stacked[rest], y[rest])
             coefficients[i] = ridge.coef_
             loss += np.square(y[fold] - ridge.predict(stacked[fold])).sum()
@@ -210,7 +216,7 @@ def test_three_chromosomes_against_scikit_learn(three):
     for contig in ("1", "2", "3"):
         others = owners != contig
         expected = np.empty(len(y))
-        for i, (_, fold) in enumerate(folds(len(y))):
+        for i, (_, fold) in enumerate(folds(trait.used)):
             expected[fold] = stacked[fold][:, others] @ best[i, others]
         ours = predictions.of("Y1", contig)[trait.used]
         np.testing.assert_allclose(ours, expected * scale, rtol=0, atol=1e-7)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from genopheno.cohort import combine, dense, exchange, parts, store
+from genopheno import fields
+from genopheno.cohort import combine, dense, exchange, parts, relatedness, store
 from genopheno.cohort.session import hail_session
 from genopheno.files import read_json
+from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
+from genopheno.structure.run import Pruning
+from genopheno.structure_engines import structure
 from genopheno.tools import run
 from genopheno.variants.gvcf import normalise
 
@@ -264,3 +271,77 @@ def test_contamination_is_what_hail_computes(hl, gvcfs, grown):
             assert ours[row.s].charr == pytest.approx(row.charr, rel=1e-12)
         else:
             assert ours[row.s].charr is None
+
+
+def test_structure_by_hail_is_that_by_numpy(hl, data, tmp_path, monkeypatch):
+    """It stands here because a session, which is slow to start, runs here.
+
+    99 people of HapMap 3, relatives among them, and variants without missing genotypes.
+    """
+    prefix = data("hapmap3_pca") / "hapmap3"
+    everyone = Genotypes.open(prefix)
+    population = pd.read_csv(prefix.with_name("samples.tsv"), sep="\t").set_index("iid")[
+        "population"
+    ]
+    people = np.flatnonzero(population[everyone.samples].isin(["MKK", "ASW"]))[:99]
+    rows = np.arange(0, everyone.n_variants, 10)
+    dosages = np.concatenate([everyone.dosages(i, i + 1, people, np.int8) for i in rows])
+    whole = (dosages >= 0).all(axis=1)
+    assert whole.sum() > 900
+    samples = [everyone.samples[i] for i in people]
+    variants = everyone.variants.iloc[rows[whole]]
+    write_bed(tmp_path / "g", dosages[whole], variants, samples)
+    lengths = variants.groupby("contig", sort=False)["position"].max().astype(int).to_dict()
+    files = {name: exchange.uri(tmp_path / f"g.{name}") for name in ("bed", "bim", "fam")}
+    genome = exchange.genome(hl, "NCBI36", lengths)
+    mt = hl.import_plink(**files, a2_reference=True, reference_genome=genome)
+    mt = mt.choose_cols(
+        list(range(len(samples)))[::-1]
+    )  # the order of samples is not the fileset's
+    mt.write(exchange.uri(tmp_path / "cohort.mt"))
+
+    @contextmanager
+    def running(folder, **_):
+        folder.mkdir()
+        yield hl
+
+    monkeypatch.setattr(relatedness, "hail_session", running)
+    for engine in ("numpy", "hail"):
+        structure(
+            tmp_path / "g", tmp_path / engine, engine=engine, cohort=tmp_path / "cohort.mt",
+            threads=2, memory_mb=3000, components=4, min_allele_frequency=0.05,
+            max_kinship=0.0884, pruning=Pruning(0.2), min_independent_variants=0,
+        )  # fmt: skip
+    ours, hails = (
+        {name: fields.read(tmp_path / engine / f"{name}.parquet") for name in
+         ("kinship", "components", "loadings", "samples")}
+        for engine in ("numpy", "hail")
+    )  # fmt: skip
+    assert len(ours["kinship"]) > 20
+    assert 5 < (~ours["components"]["unrelated"]).sum() < 80  # these are projected
+    for name, table in ours.items():
+        assert len(table) == len(hails[name])
+        for column in table:
+            a, b = (np.array(t[name][column].tolist()) for t in (ours, hails))
+            if a.dtype.kind == "f":
+                np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6, err_msg=column)
+            else:
+                assert a.tolist() == b.tolist()
+    ours, hails = (read_json(tmp_path / name / "structure.json") for name in ("numpy", "hail"))
+    assert (ours.pop("engine"), hails.pop("engine")) == ("numpy", "hail")
+    for name in ("eigenvalues", "shrinkage", "variance_fraction", "relatives_dropped"):
+        one, two = ours.pop(name), hails.pop(name)
+        if name != "relatives_dropped":
+            np.testing.assert_allclose(one, two, rtol=1e-6)
+    assert ours == hails
+
+    with (
+        pytest.raises(StageError, match="structure-sample-unknown"),
+        relatedness.opened(tmp_path / "cohort.mt", ["nobody"], tmp_path / "no"),
+    ):
+        pass
+    with (
+        relatedness.opened(tmp_path / "cohort.mt", samples, tmp_path / "one") as found,
+        pytest.raises(StageError, match="structure-variants-unknown"),
+    ):
+        found.king(variants.assign(effect_allele="*"), 0.0442)

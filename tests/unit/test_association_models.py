@@ -11,7 +11,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import optimize, stats
 
-from genopheno.association import firth, pvalues, small
+from genopheno.association import firth, firth_single, pvalues, small
 from genopheno.association.block import Block
 from genopheno.association.linear import Linear
 from genopheno.association.logistic import Logistic
@@ -56,8 +56,10 @@ def test_counts(tmp_path):
     np.testing.assert_array_equal(counts.squares, np.nansum(inside**2, 1))
 
 
-def test_linear_is_least_squares_on_the_complete_cases(tmp_path):
-    block, dosages, x, used, rng = cohort(tmp_path)
+@pytest.mark.parametrize("missing", [0.05, 0.004])
+def test_linear_is_least_squares_on_the_complete_cases(tmp_path, missing):
+    """Many missing genotypes are summed as a matrix product, few as a list."""
+    block, dosages, x, used, rng = cohort(tmp_path, missing=missing)
     y = x @ [3, 0.2, -1] + np.nan_to_num(dosages[5]) + rng.normal(size=len(used)) + 1000
     y[~used] = np.nan
     model = Linear(y, Space(x, used))
@@ -174,6 +176,33 @@ def test_exact_firth_is_the_maximum(case):
     assert fit.converged.all()
     np.testing.assert_allclose(fit.beta[0], beta, atol=2e-5)
     np.testing.assert_allclose(fit.statistic[0], statistic, atol=1e-7)
+
+
+@pytest.mark.parametrize("case", ["common", "one carrier", "only cases", "far offset"])
+def test_approximate_firth_is_the_maximum(case):
+    """One coefficient: the slope of the penalised likelihood is 0, and the gain is its own."""
+    rng = np.random.default_rng(13)
+    n = 400
+    offset = -1 + rng.normal(size=n) * (6 if case == "far offset" else 1)
+    y = (rng.random(n) < 1 / (1 + np.exp(-offset))) * 1.0
+    g = rng.binomial(2, 0.3, n) * 1.0
+    if case != "common" and case != "far offset":
+        g = np.zeros(n)
+        g[np.flatnonzero(y == 1)[: 1 if case == "one carrier" else 7]] = 1
+    g -= 0.03 * rng.normal(size=n)
+
+    def value(b):
+        eta = offset + g * b
+        p = 1 / (1 + np.exp(-eta))
+        return np.sum(y * eta - np.logaddexp(0, eta)) + np.log(np.sum(p * (1 - p) * g * g)) / 2
+
+    fit = firth_single.approximate(np.stack([g, -g]), y, offset)
+    best = optimize.minimize_scalar(lambda b: -value(b), (-1, 1), options={"xtol": 1e-12})
+    assert fit.converged.all()
+    np.testing.assert_allclose(fit.beta, [best.x, -best.x], atol=1e-6)
+    np.testing.assert_allclose(fit.statistic, 2 * (-best.fun - value(0.0)), atol=1e-9)
+    p = 1 / (1 + np.exp(-offset - g * best.x))
+    np.testing.assert_allclose(fit.standard_error, np.sum(p * (1 - p) * g * g) ** -0.5, rtol=1e-6)
 
 
 def test_firth_leaves_out_people_without_genotype():

@@ -44,6 +44,8 @@ def test_against_the_exact_distribution(n, carriers, cases, among):
     eta = np.full(n, np.log(share / (1 - share)))
     found = spa.neg_log10_p((g - g.mean())[None], y, eta)[0]
     exact = -np.log10(exact_two_sided(n, carriers, share, among, cases))
+    carried = spa.neg_log10_p((g - g.mean())[None], y, eta, (g > 0)[None])[0]
+    assert abs(carried - found) < 2e-3
     # S sits on a lattice, which the approximation smooths: some 0.1 in the far tail.
     assert abs(found - exact) < 0.15 * max(1, exact / 5)
     if cases <= 60 and carriers < 1000:
@@ -78,6 +80,27 @@ def test_against_inversion_of_the_characteristic_function():
         assert away < 0.2
         normal = 10 ** -pvalues.from_chi2(s**2 / (p * (1 - p) * g**2).sum())
         assert away < abs(np.log(normal / exact)) or away < 0.02
+
+
+@pytest.mark.parametrize(("share", "spread"), [(0.01, 1.0), (0.01, 0.2), (0.1, 1.0), (0.5, 0.5)])
+def test_carriers_and_a_series_of_the_others_are_the_full_sum(share, spread):
+    """Rare and less rare variants, some associated, with covariates; common ones are summed."""
+    rng = np.random.default_rng(8)
+    n, m = 2000, 150
+    g = rng.binomial(2, np.repeat([0.003, 0.03, 0.3], m // 3)[:, None], (m, n)) * 1.0
+    x = np.column_stack([np.ones(n), rng.normal(size=(n, 2))])
+    eta = np.log(share / (1 - share)) + spread * x[:, 1]
+    y = (rng.random(n) < logistic(eta)) * 1.0
+    g[::4, y > 0] += rng.random((len(g[::4]), int(y.sum()))) < 0.2
+    w = logistic(eta) * (1 - logistic(eta))
+    free = g - (g * w) @ x @ np.linalg.inv(x.T @ (x * w[:, None])) @ x.T
+    free[:, :5] = 0  # without a genotype
+    full = spa.neg_log10_p(free, y, eta)
+    carriers = spa.neg_log10_p(free, y, eta, (g > 0) & (np.arange(n) >= 5))
+    assert np.isfinite(full).all()
+    assert full.max() > 5
+    np.testing.assert_allclose(carriers, full, rtol=1e-4, atol=1e-3)
+    assert (carriers[: 2 * m // 3] != full[: 2 * m // 3]).any()
 
 
 def test_far_tails_do_not_underflow_and_the_largest_score_is_exact():

@@ -13,13 +13,16 @@ import pytest
 
 from genopheno import fields
 from genopheno.chromosomes import autosomal
+from genopheno.compiled import compiled
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
+from genopheno.structure import grm
 from genopheno.structure.components import components
-from genopheno.structure.kinship import pair_counts, related_pairs, relationship
+from genopheno.structure.kinship import pair_counts, related_pairs, relationship, shared_counts
 from genopheno.structure.run import run
 from genopheno.structure.unrelated import unrelated
 from genopheno.structure.variants import choose, independent
+from genopheno.structure_engines import structure
 
 
 def variants(n: int, contig: str | list[str] = "1", apart: int = 60_000) -> pd.DataFrame:
@@ -137,6 +140,17 @@ def test_a_sample_without_heterozygous_calls_has_no_kinship(tmp_path):
     assert pairs[["sample_1", "sample_2"]].to_numpy().tolist() == [["a", "b"]]
 
 
+def test_counts_of_listed_pairs_are_those_of_all(fileset):
+    genotypes, keep = Genotypes.open(fileset(0.1)), np.arange(3001) % 3 > 0
+    pairs, _ = related_pairs(genotypes, keep)
+    place = {name: i for i, name in enumerate(genotypes.samples)}
+    i, j = (pairs[name].map(place).to_numpy() for name in ("sample_1", "sample_2"))
+    both, ibs0 = shared_counts(genotypes, keep, i, j)
+    assert len(pairs) > 3
+    assert (both == pairs["n_variants"]).all()
+    assert (ibs0 / both == pairs["ibs0"]).all()
+
+
 @pytest.mark.parametrize(
     ("kinship", "name"),
     [
@@ -192,8 +206,10 @@ def test_the_set_is_unrelated_and_maximal(seed):
 # -- components --
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.02])
-def test_components_equal_plink2(fileset, tmp_path, missing):
+@pytest.mark.parametrize(("missing", "double"), [(0.0, True), (0.02, True), (0.02, False)])
+def test_components_equal_plink2(fileset, tmp_path, monkeypatch, missing, double):
+    if not double:
+        monkeypatch.setattr(grm, "DOUBLE_UP_TO", 0)
     prefix = fileset(missing)
     kept = [i for i in range(43) if i not in (5, 40, 41)]
     genotypes = Genotypes.open(prefix)
@@ -222,13 +238,24 @@ def test_the_first_component_parts_the_populations_and_relatives_fall_beside(fil
     assert (found.fraction > 0).all() and found.fraction.sum() < 1
 
 
-def test_lanczos_and_dense_agree(fileset, monkeypatch):
+def test_lanczos_and_dense_agree_and_threads_change_no_bit(fileset, monkeypatch):
     genotypes, keep = Genotypes.open(fileset(0.01)), np.ones(3001, dtype=bool)
     dense = components(genotypes, keep, np.arange(40), 4)
     monkeypatch.setattr("genopheno.structure.components.DENSE_UP_TO", 10)
+    for module in ("grm", "components"):
+        monkeypatch.setattr(f"genopheno.structure.{module}.STRIP", 7)
     lanczos = components(genotypes, keep, np.arange(40), 4)
     assert lanczos.eigenvalues == pytest.approx(dense.eigenvalues, rel=1e-9)
     assert lanczos.scores == pytest.approx(dense.scores, abs=1e-7)
+    shared = components(genotypes, keep, np.arange(40), 4, threads=3)
+    assert (shared.scores == lanczos.scores).all()
+    assert (shared.loadings == lanczos.loadings).all()
+
+
+def test_kernels_work_where_no_folder_can_keep_their_code():
+    scope: dict = {}
+    exec("def double(x):\n    return x * 2", scope)  # of no file: numba has no place for it
+    assert compiled(scope["double"])(21) == 42
 
 
 # -- variants --
@@ -291,10 +318,10 @@ def test_the_stage_drops_relatives_and_says_why(fileset, tmp_path):
     assert pairs["relationship"].value_counts()["duplicate"] == 1
     assert summary["n_variants"] + sum(summary["variants_left_out"].values()) == 3001
 
-    again = tmp_path / "again"
+    again = tmp_path / "again"  # with more threads
     run(
         tmp_path / "g", again, components=4, min_allele_frequency=0.05, max_kinship=0.0884,
-        weights={"child": 1.0, "sib": 2.0},
+        weights={"child": 1.0, "sib": 2.0}, threads=3,
     )  # fmt: skip
     for name in ("structure.json", "components.parquet", "kinship.parquet"):
         assert (out / name).read_bytes() == (again / name).read_bytes()
@@ -333,4 +360,13 @@ def test_no_variant_is_an_error_and_leaves_nothing(fileset, tmp_path):
         )  # fmt: skip
     assert error.value.problems[0].code == "structure-no-variants"
     assert "not on an autosome: 30" in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_engine_hail_asks_for_the_matrix(fileset, tmp_path):
+    with pytest.raises(StageError, match="cohort-missing"):
+        structure(
+            fileset(n=50), tmp_path / "out", engine="hail", cohort=None, threads=1, memory_mb=1000,
+            components=2, min_allele_frequency=0.05, max_kinship=0.0884,
+        )  # fmt: skip
     assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ from genopheno.problems import StageError
 from genopheno.structure.pruning import prune
 from genopheno.structure.variants import choose
 
-PEOPLE = 120
+PEOPLE = 133  # the last words of genotypes are not full
 
 
 def linked(missing: float, n: int = 600, seed: int = 3) -> tuple[np.ndarray, pd.DataFrame]:

@@ -8,7 +8,7 @@ numbers, dosages multiples of 1/16384 (`dosages`), of which a double holds 2^53.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -19,6 +19,9 @@ from genopheno.association.dosages import Dosages
 from genopheno.genotypes import Genotypes
 
 ROUNDING = 1e-12  # of the products of two sums of dosages
+TILE = 64  # variants whose squares are held at a time: they stay in the cache
+DENSE = 0.03  # share of missing genotypes from which a matrix product is faster than a list
+PEOPLE, PEOPLE_A_WORD = np.uint64(0x5555555555555555), 32  # the bits of people, and how many
 
 
 @dataclass(frozen=True)
@@ -70,24 +73,73 @@ class Counts:
 class Block:
     """Genotypes of a few variants, decoded once for all traits.
 
+    Parameters
+    ----------
+    memory : of a block that is done with, to be written over; None: new.
+
     Attributes
     ----------
     dosage : (variants, samples) float64 counts of the effect allele, missing as 0.
+    memory : that the dosages are in.
     """
 
-    def __init__(self, genotypes: Genotypes, start: int, stop: int):
+    def __init__(
+        self, genotypes: Genotypes, start: int, stop: int, memory: np.ndarray | None = None
+    ):
         self._genotypes, self.start, self.stop = genotypes, start, stop
-        self.dosage = genotypes.decode(start, stop, (2, 0, 1, 0), np.float64)
+        shape = stop - start, genotypes.n_samples + -genotypes.n_samples % 4
+        # Fresh memory costs more than the decoding: the system hands it out page by page.
+        self.memory = np.empty(shape) if memory is None or len(memory) < shape[0] else memory
+        self.dosage = genotypes.decode(
+            start, stop, (2, 0, 1, 0), np.float64, out=self.memory[: shape[0]]
+        )
         self._bits = code_bits(genotypes.packed(start, stop))
 
-    @cached_property
-    def squared(self) -> np.ndarray:
-        """Squares of `dosage`."""
-        return np.square(self.dosage)
+    def square_sums(self, weights: np.ndarray) -> np.ndarray:
+        """Sums of `weights` (samples,) times the squared dosages: (variants,)."""
+        out = np.empty(len(self.dosage))
+        squares = np.empty((min(TILE, len(out)), self.dosage.shape[1]))
+        for at in range(0, len(out), TILE):
+            part = self.dosage[at : at + TILE]
+            out[at : at + TILE] = np.square(part, out=squares[: len(part)]) @ weights
+        return out
 
     def absent(self, rows: np.ndarray) -> np.ndarray:
         """(len(rows), samples) float64, 1 where the genotype is missing."""
         return self._genotypes.decode_rows(self.start + rows, (0, 1, 0, 0), np.float64)
+
+    @cached_property
+    def _missing(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and sample of each missing genotype, row by row."""
+        words = (self._bits[1] & PEOPLE).ravel()
+        at = np.flatnonzero(words != 0)
+        left, places, people = words[at], [], []
+        while at.size:  # as often as a word has people: once or twice
+            lowest = left & (~left + np.uint64(1))
+            places.append(at)
+            people.append(np.bitwise_count(lowest - np.uint64(1)) // 2)
+            left = left ^ lowest
+            more = left != 0
+            at, left = at[more], left[more]
+        place, person = np.concatenate(places), np.concatenate(people)
+        order = np.argsort(place, kind="stable")
+        row, word = np.divmod(place[order], self._bits[1].shape[1])
+        return row, PEOPLE_A_WORD * word + person[order]
+
+    def missing_sums(self, rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """How to sum columns (samples, m) over the people without a genotype: (len(rows), m).
+
+        Each of `rows` has such people.
+        """
+        row, sample = self._missing
+        sizes = np.searchsorted(row, rows, "right") - np.searchsorted(row, rows)
+        if sizes.sum() > DENSE * len(rows) * self.dosage.shape[1]:
+            absent = self.absent(rows)
+            return lambda columns: absent @ columns
+        taken = np.zeros(len(self.dosage), dtype=bool)
+        taken[rows] = True
+        people, starts = sample[taken[row]], np.cumsum(sizes) - sizes
+        return lambda columns: np.add.reduceat(columns[people], starts)
 
     def count(self, mask: np.ndarray, n: int) -> Counts:
         """Exact sums over the `n` people of a mask made by `mask_words`."""
@@ -109,10 +161,10 @@ class CodedBlock(Block):
         if coding is not None:
             missing[:, coding.copies == 0] = True
             stored *= coding.scale
-        self._coding, self._missing, self._gappy = coding, missing, bool(missing.any())
+        self._coding, self._gone, self._gappy = coding, missing, bool(missing.any())
         if self._gappy:
             stored[missing] = 0.0
-        self.dosage = stored
+        self.dosage, self.memory = stored, None
 
     @classmethod
     def of_calls(cls, genotypes: Genotypes, start: int, stop: int, coding: Coding) -> CodedBlock:
@@ -130,12 +182,16 @@ class CodedBlock(Block):
         return cls(stored.astype(np.float64), stored < 0, coding)
 
     def absent(self, rows: np.ndarray) -> np.ndarray:
-        return self._missing[rows].astype(np.float64)
+        return self._gone[rows].astype(np.float64)
+
+    @cached_property
+    def _missing(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.nonzero(self._gone)
 
     def count(self, mask: np.ndarray, n: int) -> Counts:
         people = mask_people(mask, self.dosage.shape[1]).astype(np.float64)
-        total, squares = self.dosage @ people, self.squared @ people
-        gone = self._missing.astype(np.float64) if self._gappy else None
+        total, squares = self.dosage @ people, self.square_sums(people)
+        gone = self._gone.astype(np.float64) if self._gappy else None
         called = np.full(len(total), n, np.int64)
         if gone is not None:
             called -= (gone @ people).astype(np.int64)
@@ -150,14 +206,18 @@ class CodedBlock(Block):
 
 
 def read_block(
-    source: Genotypes | Dosages, start: int, stop: int, coding: Coding | None = None
+    source: Genotypes | Dosages,
+    start: int,
+    stop: int,
+    coding: Coding | None = None,
+    memory: np.ndarray | None = None,
 ) -> Block:
-    """Variants `start` to `stop` of hard calls or dosages."""
+    """Variants `start` to `stop` of hard calls or dosages; `memory` as of `Block`."""
     if isinstance(source, Dosages):
         return CodedBlock.of_dosages(source, start, stop, coding)
     if coding is not None:
         return CodedBlock.of_calls(source, start, stop, coding)
-    return Block(source, start, stop)
+    return Block(source, start, stop, memory)
 
 
 def code_bits(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -229,6 +229,7 @@ def _trait(
         for name, missing in stratum.missing.items():
             leave(missing, f"{name} missing")
         leave(~stratum.inside, "not in the stratum")
+    complete = used.copy()
     leave(~np.isfinite(y), "trait missing")
     time, entry = None, None
     if trait["type"] == "time-to-event":
@@ -246,9 +247,11 @@ def _trait(
     for name in names:
         categorical = is_categorical(name, joined[name], people.known)
         values[name] = categories(name, joined[name]) if categorical else joined[name].astype(float)
-        leave(values[name].isna().to_numpy(), f"covariate {name} missing")
+        complete &= values[name].notna().to_numpy()
+        leave(~complete, f"covariate {name} missing")
     for variant, dosage in people.conditions.items():
-        leave(dosage.isna().to_numpy(), f"genotype of {variant} missing")
+        complete &= dosage.notna().to_numpy()
+        leave(~complete, f"genotype of {variant} missing")
 
     codes = {name: coded(name, column, people.known, used) for name, column in values.items()}
     columns = [column for code in codes.values() for column in code.columns]
@@ -275,11 +278,12 @@ def _trait(
         run_name(trait["name"], stratum.name) if stratum else trait["name"],
         trait["type"],
         np.where(used, y, np.nan),
-        np.where(used[:, None], x, np.nan),
+        np.where(complete[:, None], x, np.nan),
         kept,
         None,
         info,
         *(None if part is None else np.where(used, part, np.nan) for part in (time, entry)),
+        complete=complete,
     )
     made.reason = unfit(made)
     if made.reason is None and transform != "none":

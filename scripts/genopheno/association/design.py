@@ -13,8 +13,10 @@ On disk a design is ``design.parquet``, one row per sample, and ``design.json`` 
                          event, 0 censored); null: not used
 ``time:{trait}``         time-to-event: end of follow-up; null: not used
 ``entry:{trait}``        time-to-event with delayed entry: start of follow-up
-``x:{trait}:{name}``     a covariate of that trait; null: the sample is not used. The
+``x:{trait}:{name}``     a covariate of that trait; null: the sample cannot be used. The
                          intercept is not written. Columns have full rank with it.
+``complete:{trait}``     the sample could be used: it has genotypes and all covariates,
+                         whether or not the trait is known
 =======================  ==================================================================
 
 Any engine that fits these columns, people with a null left out, fits the same model.
@@ -43,13 +45,15 @@ class TraitDesign:
     name : name of the trait.
     type : 'quantitative', 'binary' or 'time-to-event'.
     y : (samples,) float64, transformed; NaN where the sample is not used.
-    x : (samples, k) float64 covariates without the intercept; NaN where not used.
+    x : (samples, k) float64 covariates without the intercept; NaN where not `complete`.
     covariates : names of the columns of x; a category is 'name=level'.
     reason : why it is not fitted; None: it is.
     info : what else is published: unit, transform, reference levels, notices, counts of
         samples left out by reason, the model and why.
     time, entry : (samples,) float64 end and start of follow-up of a time-to-event trait, NaN
         where not used; None: of another type, or everybody starts at 0.
+    complete : (samples,) bool, those that could be used: with genotypes and all covariates,
+        whether or not the trait is known. None: those used.
     """
 
     name: str
@@ -61,6 +65,11 @@ class TraitDesign:
     info: dict = field(default_factory=dict)
     time: np.ndarray | None = None
     entry: np.ndarray | None = None
+    complete: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.complete is None:
+            self.complete = self.used
 
     @property
     def used(self) -> np.ndarray:
@@ -135,7 +144,11 @@ class Design:
             return out
 
         traits = [
-            replace(t, **{part: move(getattr(t, part)) for part in ("y", "x", "time", "entry")})
+            replace(
+                t,
+                **{part: move(getattr(t, part)) for part in ("y", "x", "time", "entry")},
+                complete=t.complete[index] & (index >= 0),
+            )
             for t in self.traits
         ]
         return Design(list(samples), traits, self.info)
@@ -157,6 +170,8 @@ class Design:
                 plain = family == "y" and trait.time is not None
                 extra.append(replace(told, unit="" if plain else unit))
                 columns.append(pa.array(values, from_pandas=True))
+            extra.append(fields.member("design", "complete:{trait}", trait=trait.name))
+            columns.append(pa.array(trait.complete))
             for name, values in zip(trait.covariates, trait.x.T, strict=True):
                 extra.append(
                     fields.member(
@@ -219,6 +234,7 @@ def read(path: str | Path) -> Design:
                 {key: value for key, value in entry.items() if key not in derived},
                 optional(f"time:{name}"),
                 optional(f"entry:{name}"),
+                table[f"complete:{name}"].to_numpy(),
             )
         )
     return Design(samples, traits, info)

@@ -12,9 +12,7 @@ same penalty* (as R's logistf), one degree of freedom; standard errors come from
 
 Two forms:
 `exact`       the whole model, covariates and variant, refitted for each variant.
-`approximate` the covariates' part is held at their own Firth fit, as an offset, and the
-              genotype is freed of the covariates in the weights of the null model; what is
-              left to fit is one number (REGENIE, Mbatchou et al. 2021).
+`approximate` the covariates' part is held at their own Firth fit, as an offset (`firth_single`).
 """
 
 from __future__ import annotations
@@ -45,70 +43,18 @@ def logistic(eta: np.ndarray) -> np.ndarray:
     return 0.5 * (1.0 + np.tanh(0.5 * eta))
 
 
+def halley(value: np.ndarray, slope: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """Step to the root of value - slope δ - bend δ²/2; Newton's where it would more than double."""
+    newton = value / slope
+    change = newton * bend / (2 * slope)
+    return newton / np.where(change > -0.5, 1 + change, 1.0)
+
+
 def log_likelihood(y: np.ndarray, eta: np.ndarray, present: np.ndarray | None) -> np.ndarray:
     """Bernoulli log likelihood over the last axis, of the people `present` (1 or 0)."""
-    each = -np.logaddexp(0.0, np.where(y > 0.5, -eta, eta))
+    # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|) does not overflow, and its parts are vectorised.
+    each = y * eta - np.maximum(eta, 0.0) - np.log(1.0 + np.exp(-np.abs(eta)))
     return each.sum(-1) if present is None else (each * present).sum(-1)
-
-
-def approximate(
-    genotype: np.ndarray, y: np.ndarray, offset: np.ndarray, present: np.ndarray | None = None
-) -> Fit:
-    """One-parameter Firth fits with an offset.
-
-    Parameters
-    ----------
-    genotype : (variants, n) freed of the covariates; 0 where not `present`.
-    y : (n,) 0 or 1.
-    offset : (n,) log odds of the covariates' Firth fit.
-    present : (variants, n) 1 where the person has a genotype; None: all have.
-    """
-    batch = len(genotype)
-    beta = np.zeros(batch)
-    information = np.empty(batch)
-    converged = np.zeros(batch, dtype=bool)
-    cube = genotype**3
-    square = np.square(genotype)
-
-    def state(rows, at):
-        p = logistic(offset + genotype[rows] * at[:, None])
-        w = p * (1 - p)
-        info = np.einsum("vn,vn->v", w, square[rows])
-        skew = np.einsum("vn,vn,vn->v", w, 1 - 2 * p, cube[rows])
-        score = np.einsum("vn,vn->v", genotype[rows], y - p) + skew / (2 * info)
-        return score, info
-
-    rows = np.arange(batch)
-    score, info = state(rows, beta)
-    start = info.copy()
-    damping, before = np.ones(batch), np.zeros(batch)
-    for _ in range(ITERATIONS):
-        step = np.clip(score / info, -MAX_STEP, MAX_STEP)
-        done = np.abs(step) < TOLERANCE * np.maximum(1, np.abs(beta[rows]))
-        information[rows] = info
-        converged[rows[done]] = True
-        rows, score, step = rows[~done], score[~done], step[~done]
-        if not rows.size:
-            break
-        _damp(damping, rows, step * before[rows], np.square(before[rows]))
-        before[rows] = step
-        trial = beta[rows] + step * damping[rows]
-        new_score, info = state(rows, trial)
-        for _ in range(10):
-            worse = ~(np.abs(new_score) <= np.abs(score) * (1 + 1e-12))
-            if not worse.any():
-                break
-            trial[worse] = (trial[worse] + beta[rows[worse]]) / 2
-            new_score[worse], info[worse] = state(rows[worse], trial[worse])
-        beta[rows] = trial
-        score = new_score
-
-    eta = offset + genotype * beta[:, None]
-    gain = log_likelihood(y, eta, present) - log_likelihood(
-        y, np.broadcast_to(offset, genotype.shape), present
-    )
-    statistic = 2 * gain + np.log(information / start)
-    return Fit(beta, 1 / np.sqrt(information), np.maximum(statistic, 0), converged)
 
 
 def _damp(damping: np.ndarray, rows: np.ndarray, along: np.ndarray, length: np.ndarray) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from genopheno.association import pvalues
 from genopheno.association.block import Block
 from genopheno.association.estimates import Estimates
-from genopheno.association.projection import COLLINEAR, Projected, Space
+from genopheno.association.projection import Projected, Space
 
 PERFECT = 1e-14  # residual variance, as a fraction of the trait's, that rounding leaves of nothing
 
@@ -59,21 +59,15 @@ class Linear:
         squares = np.full(len(score), self.total)
         gappy = projected.gappy
         if gappy.size:
-            sums = (projected.absent @ self.leaving).T
-            c, solved = projected.lost(sums[:-1])
-            score[gappy] -= np.einsum("kb,kb->b", projected.inner[:, gappy], solved)
-            squares[gappy] -= sums[-1] + np.einsum("kb,kb->b", c, solved)
-        curvature = counts.squares - np.einsum("kb,kb->b", projected.inner, projected.solved)
-        return self._estimates(counts, score, curvature, squares, projected.regular, k)
-
-    def _estimates(self, counts, score, curvature, squares, regular, k) -> Estimates:
+            sums = projected.missing_sums(self.leaving).T
+            # The residuals are free of the covariates: c is the sums with the other sign.
+            score[gappy] += np.einsum("kb,kb->b", projected.solved[:, gappy], sums[:-1])
+            squares[gappy] -= sums[-1] + projected.norm(sums[:-1])
         df = counts.called - k - 1
+        curvature = projected.curvature
+        fitted = np.isfinite(curvature) & (df > 0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            around_mean = counts.squares - np.square(counts.total) / counts.called
-            # A genotype that all share leaves nothing but rounding: counts are exact, so ask them.
-            fitted = regular & (df > 0) & counts.varies & (curvature > COLLINEAR * around_mean)
-            curvature = np.where(fitted, curvature, np.nan)
-            beta = score / curvature
+            beta = score / np.where(fitted, curvature, np.nan)
             left = np.maximum(squares - score * beta, PERFECT * squares)
             se = np.sqrt(left / df / curvature)
             neg_log10_p = pvalues.from_t(beta / se, np.where(df > 0, df, np.nan))

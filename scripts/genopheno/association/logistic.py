@@ -9,7 +9,7 @@ covariates it is a Firth fit instead. Then, variant by variant:
                     where p is large, too bold for rare variants and few cases.
 `firth-approximate` where the score's p is below `firth_below`.
 `firth`             where that p is below `exact_firth_below`, or where that fit did not
-                    end. Both in `firth`.
+                    end. In `firth_single` and `firth`.
 
 `spa`               with ``correction="spa"``, in place of both: the score test with its p-value
                     from the saddlepoint (`spa`), and the SE that goes with it. Where its
@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genopheno.association import firth, pvalues, small, spa
+from genopheno.association import firth, firth_single, pvalues, small, spa
 from genopheno.association.block import Block
 from genopheno.association.estimates import (
     FIRTH,
@@ -132,9 +132,9 @@ class Logistic:
         weights = np.zeros(len(used))
         weights[used] = p * (1 - p)
         self.weights = weights
-        self.space = Space(x, used, weights)
-        self.residual = np.zeros(len(used))
-        self.residual[used] = self.y - p
+        residual = np.zeros(len(used))
+        residual[used] = self.y - p
+        self.space = Space(x, used, weights, residual)
         root = np.sqrt(weights[used])
         basis = self.space.basis[used]
         self.leaving = np.zeros_like(self.space.basis)
@@ -149,15 +149,15 @@ class Logistic:
         `wanted` (variants,) bool says which are worth a Firth fit.
         """
         counts = projected.counts
-        score = block.dosage @ self.residual
+        score = projected.residual_sums
         solved_total = np.einsum("kb,k->b", projected.solved, self.total)
         gappy = projected.gappy
         if gappy.size:
-            sums = (projected.absent @ self.leaving).T
+            sums = projected.missing_sums(self.leaving).T
             _, solved = projected.lost(sums, self.total[:, None])
             solved_total[gappy] = np.einsum("kb,kb->b", projected.inner[:, gappy], solved)
         score = score - solved_total
-        squares = block.squared @ self.weights
+        squares = block.square_sums(self.weights)
         curvature = squares - np.einsum("kb,kb->b", projected.inner, projected.solved)
         with np.errstate(divide="ignore", invalid="ignore"):
             # Heterozygotes and homozygotes alone give no spread around the weighted mean.
@@ -178,15 +178,20 @@ class Logistic:
         self, estimates: Estimates, block: Block, projected: Projected, rows: np.ndarray
     ) -> None:
         """Replace the score tests of `rows` by saddlepoints or Firth fits."""
-        genotype = block.dosage[np.ix_(rows, self.index)]
-        present = None
-        if np.isin(rows, projected.gappy).any():
-            present = 1.0 - block.absent(rows)[:, self.index]
+        genotype = block.dosage[rows][:, self.index]
         free = genotype - projected.solved[:, rows].T @ self.direction.T
-        if present is not None:
-            free *= present
+        gappy = np.flatnonzero(projected.counts.called[rows] < self.space.n)
+        present = None
+        if gappy.size:
+            present = np.ones(genotype.shape)
+            present[gappy] -= block.absent(rows[gappy])[:, self.index]
+            free[gappy] *= present[gappy]
         if self.saddlepoint:
-            found = spa.neg_log10_p(free, self.y, self.eta)
+            common = projected.counts.alleles[rows] > projected.counts.called[rows]
+            carriers = genotype != np.where(common, 2.0, 0.0)[:, None]
+            if present is not None:
+                carriers &= present > 0
+            found = spa.neg_log10_p(free, self.y, self.eta, carriers)
             good = np.isfinite(found) & (found > 0)
             at = rows[good]
             estimates.neg_log10_p[at] = found[good]
@@ -197,7 +202,7 @@ class Logistic:
                 return
             rows, free, genotype = rows[~good], free[~good], genotype[~good]
             present = None if present is None else present[~good]
-        fit = firth.approximate(free, self.y, self.offset, present)
+        fit = firth_single.approximate(free, self.y, self.offset)
         neg_log10_p = np.where(fit.converged, pvalues.from_chi2(fit.statistic), np.nan)
         _put(estimates, rows, fit, neg_log10_p, FIRTH_APPROXIMATE)
 

@@ -21,6 +21,8 @@ bits whether it is scanned alone or with others.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from genopheno.association import small
@@ -37,15 +39,23 @@ class Space:
     x : (samples, k) covariates with the intercept, full rank on `used`.
     used : (samples,) bool.
     weights : (samples,) positive on `used`; None: 1.
+    residual : (samples,) r of the only trait of this space, 0 off `used`; None: there are more.
 
     Attributes
     ----------
     basis : (samples, k) Q, 0 off `used`.
     scaled : (samples, k) W^½ Q.
+    columns : what genotypes are multiplied with, `scaled` and the residual.
     pairs : (samples, k (k + 1) / 2) products of the columns of Q.
     """
 
-    def __init__(self, x: np.ndarray, used: np.ndarray, weights: np.ndarray | None = None):
+    def __init__(
+        self,
+        x: np.ndarray,
+        used: np.ndarray,
+        weights: np.ndarray | None = None,
+        residual: np.ndarray | None = None,
+    ):
         root = None if weights is None else np.sqrt(weights[used])
         inside = small.orthonormal(x[used] if root is None else x[used] * root[:, None])
         self.k = x.shape[1]
@@ -58,6 +68,9 @@ class Space:
         if root is not None:
             self.scaled = np.zeros_like(self.basis)
             self.scaled[used] = inside * root[:, None]
+        self.columns = self.scaled
+        if residual is not None:
+            self.columns = np.column_stack([self.scaled, residual])
         self.pairs = small.pair_products(self.basis)
 
 
@@ -70,24 +83,44 @@ class Projected:
     inner : (k, variants) b = Q'W^½ g.
     solved : (k, variants) A⁻¹b.
     regular : (variants,) the covariates keep full rank without the missing people.
-    gappy : indices of the variants with missing genotypes; `absent` and `factor` are theirs.
+    gappy : indices of the variants with missing genotypes; `factor` is theirs.
+    missing_sums : for columns (samples, m), their sums (gappy, m) over the people who leave.
+    residual_sums : (variants,) g'r; None where the space has no residuals.
     """
 
     def __init__(self, space: Space, block: Block):
         self.counts = block.count(space.mask, space.n)
-        self.inner = np.ascontiguousarray((block.dosage @ space.scaled).T)
+        products = block.dosage @ space.columns
+        self.inner = np.ascontiguousarray(products[:, : space.k].T)
+        self.residual_sums = products[:, space.k] if products.shape[1] > space.k else None
         self.solved = self.inner.copy()
         self.regular = np.ones(self.inner.shape[1], dtype=bool)
         self.gappy = np.flatnonzero(self.counts.called < space.n)
         if self.gappy.size:
-            self.absent = block.absent(self.gappy)
-            gram = -small.unpack(self.absent @ space.pairs, space.k)
+            self.missing_sums = block.missing_sums(self.gappy)
+            gram = -small.unpack(self.missing_sums(space.pairs), space.k)
             gram[np.arange(space.k), np.arange(space.k)] += 1
             self.factor, regular = small.cholesky(gram)
             self.regular[self.gappy] = regular
             self.solved[:, self.gappy] = small.solve(self.factor, self.inner[:, None, self.gappy])[
                 :, 0
             ]
+
+    @cached_property
+    def curvature(self) -> np.ndarray:
+        """V for weights of 1; NaN where the covariates leave nothing of the genotype."""
+        counts = self.counts
+        curvature = counts.squares - np.einsum("kb,kb->b", self.inner, self.solved)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            around_mean = counts.squares - np.square(counts.total) / counts.called
+        # A genotype that all share leaves nothing but rounding: counts are exact, so ask them.
+        there = self.regular & counts.varies & (curvature > COLLINEAR * around_mean)
+        return np.where(there, curvature, np.nan)
+
+    def norm(self, c: np.ndarray) -> np.ndarray:
+        """c'A⁻¹c of the gappy variants, for c (k, gappy)."""
+        half = small.forward(self.factor, c)
+        return np.einsum("kb,kb->b", half, half)
 
     def lost(
         self, sums: np.ndarray, total: np.ndarray | float = 0.0

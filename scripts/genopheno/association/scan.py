@@ -45,7 +45,7 @@ BY_STATUS = (
     "effect_allele_frequency_cases",
     "effect_allele_frequency_controls",
 )
-PIECE, SLOW_PIECE = 16_384, 2_048  # variants; those of mixed models take seconds
+PIECE, SLOW_PIECE = 8_192, 2_048  # variants; those of mixed models take seconds
 ROWS_IN_FLIGHT = 200_000  # rows of results, over all traits, that one worker holds
 
 
@@ -238,8 +238,10 @@ class _Scanner:
         start, stop = blocks[0][1], blocks[-1][2]
         traits = self.tasks.traits
         pieces: list[list[_Rows]] = [[] for _ in traits]
+        memory = None
         for stretch, first, last in blocks:
-            block = read_block(self.source, first, last, stretch.coding)
+            block = read_block(self.source, first, last, stretch.coding, memory)
+            memory = block.memory
             projected: dict[int, Projected] = {}
             for task, rows in zip(self.tasks.of(stretch), pieces, strict=True):
                 rows.append(self._rows(task, block, self.poor[first:last], projected))

@@ -55,10 +55,19 @@ def cholesky(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         regular &= good
         root = np.sqrt(np.where(good, pivot, 1.0))
         factor[j, j] = root
-        for i in range(j + 1, k):
-            inner = np.einsum("ib,ib->b", factor[i, :j], factor[j, :j])
-            factor[i, j] = (a[i, j] - inner) / root
+        if j + 1 < k:
+            inner = np.einsum("imb,mb->ib", factor[j + 1 :, :j], factor[j, :j])
+            factor[j + 1 :, j] = (a[j + 1 :, j] - inner) / root
     return factor, regular
+
+
+def forward(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """L⁻¹ of factors L of `cholesky` times right (k, batch): (k, batch)."""
+    x = right.copy()
+    for j in range(len(factor)):
+        x[j] /= factor[j, j]
+        x[j + 1 :] -= factor[j + 1 :, j] * x[j]
+    return x
 
 
 def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -66,13 +75,11 @@ def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
     k = len(factor)
     x = right.copy()
     for j in range(k):
-        for i in range(j):
-            x[j] -= factor[j, i] * x[i]
         x[j] /= factor[j, j]
+        x[j + 1 :] -= factor[j + 1 :, j, None] * x[j]
     for j in reversed(range(k)):
-        for i in range(j + 1, k):
-            x[j] -= factor[i, j] * x[i]
         x[j] /= factor[j, j]
+        x[:j] -= factor[j, :j, None] * x[j]
     return x
 
 

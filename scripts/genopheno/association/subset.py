@@ -26,7 +26,13 @@ def among(trait: TraitDesign, keep: np.ndarray) -> TraitDesign:
     covariates = [trait.covariates[i] for i in chosen]
     info = {**trait.info, "notices": [*trait.info.get("notices", []), *dropped]}
     made = replace(
-        trait, y=np.where(used, trait.y, np.nan), x=x, covariates=covariates, reason=None, info=info
+        trait,
+        y=np.where(used, trait.y, np.nan),
+        x=x,
+        covariates=covariates,
+        reason=None,
+        info=info,
+        complete=used,
     )
     if trait.time is not None:
         made.time = np.where(used, trait.time, np.nan)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genopheno.cli.app import STAGES, InFile, Threads, app, limit_threads
+from genopheno.cli.app import STAGES, Engine, InFile, Memory, Threads, app, limit_threads
 
 Fileset = Annotated[Path, typer.Option(help="Prefix of .bed, .bim and .fam.")]
 Build = Annotated[str, typer.Option(help="Name of the genome build.")]
@@ -38,7 +38,10 @@ def structure(
     min_probability: Annotated[float, typer.Option()] = 0.9,
     panel_components: Annotated[int, typer.Option()] = 4,
     min_shared_variants: Annotated[int, typer.Option()] = 1000,
+    engine: Annotated[Engine, typer.Option()] = Engine.numpy,
+    cohort: Annotated[Path | None, typer.Option(help="Hail matrix, for --engine hail.")] = None,
     threads: Threads = 1,
+    memory: Memory = 4000,
 ) -> None:
     """Kinship (KING), the unrelated set, principal components, and ancestry groups."""
     if (panel is None) != (labels is None):
@@ -46,14 +49,16 @@ def structure(
     tables = (samples, phenotypes, traits)
     if keep_cases_of and None in tables:
         raise typer.BadParameter("--keep-cases-of asks for --samples, --phenotypes and --traits")
-    limit_threads(threads)
+    limit_threads(1)  # work is shared out among its own threads
     from genopheno.structure.cases import cases
     from genopheno.structure.run import Panel, Pruning
-    from genopheno.structure.run import run as stage
+    from genopheno.structure_engines import structure as stage
 
     stage(
         genotypes,
         out_dir,
+        engine=engine.value,
+        cohort=cohort,
         components=components,
         min_allele_frequency=min_allele_frequency,
         max_kinship=max_kinship,
@@ -65,6 +70,8 @@ def structure(
         if panel
         else None,
         build=build,
+        threads=threads,
+        memory_mb=memory,
     )
 
 

@@ -55,6 +55,7 @@ DESIGN_FAMILIES = columns(
 y:{trait}             | float64 | | trait {trait} after its transformation; 1 case or event, 0 control or censored; missing: the person is not tested for it
 time:{trait}          | float64 | | end of the follow-up for {trait}; missing: the person is not tested for it
 entry:{trait}         | float64 | | start of the follow-up for {trait}
+complete:{trait}      | bool    | | the person has genotypes and all covariates of {trait}, whether or not {trait} is known
 x:{trait}:{covariate} | float64 | | column {covariate} of the covariates of {trait}
 """,
 )

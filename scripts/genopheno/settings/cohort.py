@@ -33,6 +33,9 @@ class Ancestry(Section):
 
 
 class Structure(Section):
+    engine: Literal["numpy", "hail"] = "numpy"
+    """Who computes kinship and components. numpy: kernels on genotype blocks, one machine. hail:
+    Hail (Spark), which puts the mean in the place of missing genotypes in the components."""
     components: Positive = 10
     """Principal components to compute."""
     ld_r2: Annotated[float, Field(gt=0, le=1)] = 0.2

@@ -122,6 +122,7 @@ def ancestry(
     min_shared_variants: int,
     ld_r2: float,
     ld_window_kb: float,
+    threads: int = 1,
 ) -> Ancestry:
     """Group the people of a cohort.
 
@@ -164,9 +165,9 @@ def ancestry(
             "is the floor",
         )
     if ld_r2 < 1:
-        keep = prune(panel, keep, frequency, r2=ld_r2, window_kb=ld_window_kb)
+        keep = prune(panel, keep, frequency, r2=ld_r2, window_kb=ld_window_kb, threads=threads)
     people = np.flatnonzero([label is not None for label in labels])
-    axes = components(panel, keep, people, n_components)
+    axes = components(panel, keep, people, n_components, threads)
     useful = axes.shrinkage > 0
     if not useful.any():
         raise fail(

@@ -2,24 +2,25 @@
 
 Method: Manichaikul et al. 2010 (Bioinformatics 26:2867), the between-family estimator, in
 the form of plink2 ``--make-king-table``: all counts of a pair are over the variants where
-both have a genotype. The counts are matrix products of indicator matrices.
+both have a genotype. They are counted as bits, 64 variants at a time (see `kernels`).
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from genopheno.genotypes import Genotypes
-from genopheno.structure.variants import HET, HOM, MISSING, chosen_blocks
+from genopheno.structure.variants import block_size
 
 MIN_KINSHIP = 0.0442  # third degree
 CLASSES = ((0.354, "duplicate"), (0.177, "first-degree"), (0.0884, "second-degree"))
 TILE = 3072  # samples on a side of the matrices held at a time
-SPARSE_BELOW = 0.05  # missing genotypes; above, dense products are faster
+VARIANTS = 16384  # at a time: 6 KiB of bits a person
+STRIP = 32  # people whose pairs a thread counts at a time
 
 
 @dataclass
@@ -51,57 +52,39 @@ class Counts:
             return np.where(fewer > 0, 0.5 - differ / (4.0 * fewer), np.nan)
 
 
-def pair_counts(genotypes: Genotypes, keep: np.ndarray, a: slice, b: slice) -> Counts:
+def pair_counts(
+    genotypes: Genotypes, keep: np.ndarray, a: slice, b: slice, threads: int = 1
+) -> Counts:
     """Count over the chosen variants for samples `a` against samples `b`.
 
-    Three products per block where there are few missing genotypes (one of them sparse):
-    with H heterozygous, D = homozygous (+1, −1), N missing and S = all but H and N,
-    ibs0 = (SᵀS − DᵀD) / 2 and SᵀS follows from HᵀH, HᵀN and NᵀN.
+    Where `a` is `b`, only above the diagonal: the rest is 0.
     """
-    n_a, n_b = (len(range(*s.indices(genotypes.n_samples))) for s in (a, b))
-    het_het, hom_hom, gone_gone, gone_2, gone_1 = (
-        np.zeros((n_a, n_b), dtype=np.int32) for _ in range(5)
-    )
-    het_a, het_b = np.zeros(n_a, np.int64), np.zeros(n_b, np.int64)
-    missing_a, missing_b = np.zeros(n_a, np.int64), np.zeros(n_b, np.int64)
-    total, same = 0, a == b
+    from genopheno.structure.kernels import count_pairs, pack_people
 
-    def product(left: np.ndarray, right: np.ndarray, into: np.ndarray) -> None:
-        # Sums of 0 and ±1 over a block are exact in float32.
-        found = left.T @ right
-        into += (found.toarray() if sparse.issparse(found) else found).astype(np.int32)
+    n, packed = genotypes.n_samples, genotypes.packed(0, genotypes.n_variants)
+    rows, same = np.flatnonzero(keep), a == b
+    (a_first, a_last, _), (b_first, b_last, _) = a.indices(n), b.indices(n)
+    out = np.zeros((5, a_last - a_first, b_last - b_first), dtype=np.int32)
+    people = [(i, min(i + STRIP, out.shape[1])) for i in range(0, out.shape[1], STRIP)]
+    with ThreadPoolExecutor(threads) as workers:
 
-    for rows in chosen_blocks(genotypes, keep):
-        het = genotypes.decode_rows(rows, HET, np.float32)
-        h_a, h_b = het[:, a], het[:, b]
-        product(h_a, h_a if same else h_b, het_het)
-        het_a += h_a.sum(axis=0, dtype=np.int64)
-        het_b += h_b.sum(axis=0, dtype=np.int64)
+        def bits_of(part: np.ndarray, first: int, last: int) -> np.ndarray:
+            groups = -(-len(part) // 64)
+            bits = np.empty((last - first, 3, groups), np.uint64)
+            strips = [(g, min(g + 16, groups)) for g in range(0, groups, 16)]
+            list(workers.map(lambda s: pack_people(packed, part, n, first, *s, bits), strips))
+            return bits
 
-        hom = genotypes.decode_rows(rows, HOM, np.float32)
-        d_a = hom[:, a]
-        product(d_a, d_a if same else hom[:, b], hom_hom)
-        del hom, d_a
+        def add(mine: np.ndarray, theirs: np.ndarray) -> None:
+            list(workers.map(lambda s: count_pairs(mine, theirs, *s, same, out), people))
 
-        gone = genotypes.decode_rows(rows, MISSING, np.float32)
-        total += len(rows)
-        if gone.any():
-            # Sums before conversion: a sparse column sum would be a matrix.
-            missing_a += gone[:, a].sum(axis=0, dtype=np.int64)
-            missing_b += gone[:, b].sum(axis=0, dtype=np.int64)
-            few = gone.mean() < SPARSE_BELOW
-            g_a, g_b = ((sparse.csr_matrix(g) if few else g) for g in (gone[:, a], gone[:, b]))
-            product(g_a, g_b, gone_gone)
-            product(g_a, h_b, gone_1)
-            if not same:
-                product(g_b, h_a, gone_2.T)  # the sparse matrix is on the left
-    if same:
-        gone_2 = gone_1.T
-    both = (total - missing_a[:, None] - missing_b[None, :] + gone_gone).astype(np.int32)
-    het_1 = (het_a[:, None] - gone_2).astype(np.int32)
-    het_2 = (het_b[None, :] - gone_1).astype(np.int32)
-    homozygous = both - het_1 - het_2 + het_het
-    return Counts(both, het_het, het_1, het_2, (homozygous - hom_hom) // 2)
+        for start in range(0, len(rows), VARIANTS):
+            part = rows[start : start + VARIANTS]
+            mine = bits_of(part, a_first, a_last)
+            add(mine, mine if same else bits_of(part, b_first, b_last))
+    ibs0, het_het, het_hom, hom_het, hom_hom = out
+    het_1, het_2 = het_het + het_hom, het_het + hom_het
+    return Counts(het_1 + hom_het + hom_hom, het_het, het_1, het_2, ibs0)
 
 
 def relationship(kinship: float) -> str:
@@ -113,26 +96,31 @@ def relationship(kinship: float) -> str:
 
 
 def related_pairs(
-    genotypes: Genotypes, keep: np.ndarray, min_kinship: float = MIN_KINSHIP, tile: int = TILE
+    genotypes: Genotypes,
+    keep: np.ndarray,
+    min_kinship: float = MIN_KINSHIP,
+    tile: int = TILE,
+    threads: int = 1,
 ) -> tuple[pd.DataFrame, int]:
     """All pairs with a kinship above `min_kinship`.
 
     Parameters
     ----------
     keep : (n_variants,) bool, the variants to use.
-    tile : samples on a side; memory is some 30 tile² bytes, whatever the cohort.
+    tile : samples on a side; memory is some 60 tile² bytes, whatever the cohort.
+    threads : pairs are shared out among them.
 
     Returns
     -------
     pairs : table `kinship`, ordered by the samples' order in the genotypes.
     undefined : pairs without a kinship because one of the two is never heterozygous.
     """
-    n, names = genotypes.n_samples, np.array(genotypes.samples, dtype=object)
+    n = genotypes.n_samples
     parts, undefined = [], 0
     for first in range(0, n, tile):
         for second in range(first, n, tile):
             a, b = slice(first, min(first + tile, n)), slice(second, min(second + tile, n))
-            counts = pair_counts(genotypes, keep, a, b)
+            counts = pair_counts(genotypes, keep, a, b, threads)
             kinship = counts.kinship()
             wanted = np.ones(kinship.shape, dtype=bool)
             if first == second:
@@ -150,8 +138,37 @@ def related_pairs(
                     }
                 )
             )
-    pairs = pd.concat(parts).sort_values(["i", "j"], ignore_index=True)
+    return pair_table(genotypes, pd.concat(parts)), undefined
+
+
+def pair_table(genotypes: Genotypes, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Table `kinship` of pairs with i and j, indices of samples, for sample_1 and sample_2."""
+    names = np.array(genotypes.samples, dtype=object)
+    pairs = pairs.sort_values(["i", "j"], ignore_index=True)
     pairs.insert(0, "sample_1", names[pairs.pop("i").to_numpy()])
     pairs.insert(1, "sample_2", names[pairs.pop("j").to_numpy()])
-    pairs["relationship"] = [relationship(value) for value in pairs["kinship"]]
-    return pairs, undefined
+    # Cut at 'above', so that a value at a threshold is of the class below, as `relationship`.
+    named = np.array([*(name for _, name in CLASSES), "third-degree", "unrelated"], dtype=object)
+    limits = [*(-above for above, _ in CLASSES), -MIN_KINSHIP]
+    pairs["relationship"] = named[np.searchsorted(limits, -pairs["kinship"], side="right")]
+    return pairs
+
+
+def shared_counts(
+    genotypes: Genotypes, keep: np.ndarray, i: np.ndarray, j: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """For listed pairs of samples: variants where both have a genotype, and those with IBS 0.
+
+    Parameters
+    ----------
+    keep : (n_variants,) bool, the variants to use. i, j : (pairs,) indices of samples.
+    """
+    both, ibs0 = np.zeros(len(i), np.int64), np.zeros(len(i), np.int64)
+    rows, size = np.flatnonzero(keep), block_size(max(len(i), genotypes.n_samples))
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        dosages = genotypes.decode_rows(part, (2, -1, 1, 0), np.int8)
+        one, two = dosages[:, i], dosages[:, j]
+        both += ((one >= 0) & (two >= 0)).sum(axis=0)
+        ibs0 += (one + two == 2).sum(axis=0) - ((one == 1) & (two == 1)).sum(axis=0)
+    return both, ibs0

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from genopheno.genotypes import Genotypes
-from genopheno.structure.components import scaled
 from genopheno.structure.variants import DOSAGE, block_size
 
 COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
@@ -131,8 +130,16 @@ def project(
         dosages[turned] = 2 - dosages[turned]
         called += (~np.isnan(dosages)).sum(axis=0)
         there = shared.other[part]
-        sums += scaled(dosages, frequency[there]).T @ loadings[there].astype(np.float32)
+        sums += _scaled(dosages, frequency[there]).T @ loadings[there].astype(np.float32)
     called /= len(loadings)
     with np.errstate(invalid="ignore", divide="ignore"):
         scores = np.where(called[:, None] > 0, sums / called[:, None], np.nan)
     return Projection(scores, called)
+
+
+def _scaled(dosages: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """(variants, samples) float32: dosages − 2p over √(2p(1−p)), missing 0; changed in place."""
+    p = frequency[:, None]
+    dosages -= (2 * p).astype(np.float32)
+    dosages *= (1 / np.sqrt(2 * p * (1 - p))).astype(np.float32)
+    return np.nan_to_num(dosages, copy=False, nan=0.0)

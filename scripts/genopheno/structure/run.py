@@ -15,9 +15,9 @@ from genopheno.files import write_json
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
 from genopheno.structure.ancestry import Ancestry, ancestry, read_labels
-from genopheno.structure.components import components as principal_components
+from genopheno.structure.engine import Engine, NumPy
 from genopheno.structure.groups import UNASSIGNED
-from genopheno.structure.kinship import MIN_KINSHIP, related_pairs, relationship
+from genopheno.structure.kinship import MIN_KINSHIP, relationship
 from genopheno.structure.loadings import UNNAMED, write_loadings
 from genopheno.structure.outliers import isolation
 from genopheno.structure.pruning import prune
@@ -61,6 +61,8 @@ def run(
     max_isolation: float = 6,
     panel: Panel | None = None,
     build: str = UNNAMED,
+    threads: int = 1,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Write what there is to know into `out_dir`.
 
@@ -84,6 +86,8 @@ def run(
     max_isolation : above this, a sample is flagged; see `outliers`.
     panel : of ancestry groups; None: there are none.
     build : name of the genome build, kept with the loadings.
+    threads : they change no answer.
+    engine : who computes kinship and components; None: NumPy.
 
     Returns
     -------
@@ -94,6 +98,7 @@ def run(
     StageError : there is no genotype, or no variant fit for use; or the panel does not fit.
     """
     genotypes, out_dir = Genotypes.open(genotypes_prefix), Path(out_dir)
+    engine = engine or NumPy(threads)
     keep, left_out, frequency = choose(genotypes, min_allele_frequency)
     if not keep.any():
         reasons = ", ".join(f"{reason}: {n}" for reason, n in left_out.items() if n)
@@ -104,7 +109,7 @@ def run(
             "Lower structure.min_allele_frequency, or look at why the variants are lost",
         )
     notes: list[str] = []
-    pairs, undefined = related_pairs(genotypes, keep)
+    pairs, undefined = engine.pairs(genotypes, keep)
     n_independent = independent(genotypes, keep)
     reliable = n_independent >= min_independent_variants
     dropped: list[tuple[str, str, float]] = []
@@ -141,9 +146,10 @@ def run(
             r2=pruning.r2,
             window_kb=pruning.window_kb,
             window_variants=pruning.window_variants,
+            threads=threads,
         )
     left_out["correlated with another (components only)"] = int(keep.sum() - spaced.sum())
-    result = principal_components(genotypes, spaced, np.flatnonzero(free), components)
+    result = engine.components(genotypes, spaced, np.flatnonzero(free), components)
     left_out["does not vary among the unrelated (components only)"] = result.n_constant
     computed = len(result.eigenvalues)
     if computed < components:
@@ -171,6 +177,7 @@ def run(
             min_shared_variants=panel.min_shared_variants,
             ld_r2=pruning.r2,
             ld_window_kb=pruning.window_kb,
+            threads=threads,
         )
         groups = replace(groups, facts=groups.facts | lost)
     alone = isolation(result.scores)
@@ -178,6 +185,7 @@ def run(
         outlier = alone > max_isolation
 
     summary = {
+        "engine": engine.name,
         "n_samples": genotypes.n_samples,
         "n_unrelated": int(free.sum()),
         "n_variants_given": genotypes.n_variants,

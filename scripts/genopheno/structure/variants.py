@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from genopheno.chromosomes import autosomal
@@ -11,11 +9,8 @@ from genopheno.genotypes import Genotypes
 
 APART = 50_000  # bp; linkage disequilibrium is mostly gone
 
-# Values of the codes 00, 01, 10, 11 (two copies, missing, one copy, none).
-DOSAGE = (2, np.nan, 1, 0)
-HET = (0, 0, 1, 0)
-HOM = (1, 0, 0, -1)
-MISSING = (0, 1, 0, 0)
+LOW = np.uint64(0x5555555555555555)  # the lower bit of each of the 32 genotypes of a word
+DOSAGE = (2, np.nan, 1, 0)  # of the codes 00, 01, 10, 11
 
 
 def block_size(n_samples: int) -> int:
@@ -23,15 +18,37 @@ def block_size(n_samples: int) -> int:
     return int(np.clip(2**24 // max(n_samples, 1), 256, 16384))
 
 
-def counts(genotypes: Genotypes) -> tuple[np.ndarray, np.ndarray]:
-    """Per variant: called genotypes and copies of the effect allele, (n_variants,) int64 each."""
-    called = np.empty(genotypes.n_variants, dtype=np.int64)
-    copies = np.empty(genotypes.n_variants, dtype=np.int64)
-    for start, stop in genotypes.blocks(block_size(genotypes.n_samples)):
-        dosages = genotypes.dosages(start, stop, dtype=np.int8)
-        seen = dosages >= 0
-        called[start:stop] = seen.sum(axis=1)
-        copies[start:stop] = np.where(seen, dosages, 0).sum(axis=1, dtype=np.int64)
+def counts(
+    genotypes: Genotypes, rows: np.ndarray | None = None, people: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Called genotypes and copies of the effect allele per variant: (variants,) int64 each.
+
+    Parameters
+    ----------
+    rows : indices of variants; None: all.
+    people : indices of the samples to count; None: all.
+    """
+    wanted = np.zeros(genotypes.n_samples, dtype=bool)
+    wanted[slice(None) if people is None else people] = True
+    size, width = block_size(genotypes.n_samples), -(-genotypes.n_samples // 32)
+    among = np.packbits(np.repeat(wanted, 2) & (np.arange(2 * len(wanted)) % 2 == 0),
+                        bitorder="little")  # fmt: skip
+    among = np.pad(among, (0, 8 * width - len(among))).view("<u8")
+    total = genotypes.n_variants if rows is None else len(rows)
+    packed = genotypes.packed(0, genotypes.n_variants)
+    called, copies = np.empty(total, np.int64), np.empty(total, np.int64)
+    for start in range(0, total, size):
+        part = slice(start, min(start + size, total))
+        words = np.zeros((part.stop - start, 8 * width), np.uint8)
+        words[:, : packed.shape[1]] = packed[part if rows is None else rows[part]]
+        words = words.view("<u8")
+        low, high = words & among, (words >> np.uint64(1)) & among
+        none, low, high = (
+            np.bitwise_count(bits).sum(axis=1, dtype=np.int64) for bits in (low & high, low, high)
+        )
+        # Low alone is missing, high alone one copy, both none.
+        called[part] = int(wanted.sum()) - (low - none)
+        copies[part] = 2 * (called[part] - none) - (high - none)
     return called, copies
 
 
@@ -50,7 +67,10 @@ def choose(
     with np.errstate(invalid="ignore"):
         frequency = copies / (2 * called)
     minor = np.minimum(frequency, 1 - frequency)
-    contigs = genotypes.variants["contig"].to_numpy()
+    runs = genotypes.contigs()
+    contigs = np.repeat(
+        np.array([name for name, _, _ in runs], dtype=object), [b - a for _, a, b in runs]
+    )
     keep = np.ones(genotypes.n_variants, dtype=bool)
     left_out = {}
     for reason, wrong in (
@@ -74,10 +94,3 @@ def independent(genotypes: Genotypes, keep: np.ndarray, apart: int = APART) -> i
             if position - last >= apart:
                 total, last = total + 1, position
     return total
-
-
-def chosen_blocks(genotypes: Genotypes, keep: np.ndarray) -> Iterator[np.ndarray]:
-    """Indices of the chosen variants, a block at a time."""
-    rows, size = np.flatnonzero(keep), block_size(genotypes.n_samples)
-    for first in range(0, len(rows), size):
-        yield rows[first : first + size]

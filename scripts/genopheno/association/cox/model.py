@@ -142,7 +142,7 @@ class Cox:
         regular = np.ones(len(score), dtype=bool)
         if gappy.size:
             score[gappy], curvature[gappy], solved[:, gappy], regular[gappy] = self._complete(
-                g[:, gappy], sums[:, gappy], squares[gappy], self._people(projected.absent)
+                g[:, gappy], sums[:, gappy], squares[gappy], self._people(block.absent(gappy))
             )
         with np.errstate(divide="ignore", invalid="ignore"):
             # Carriers who were never at risk at an event say nothing.

@@ -2,7 +2,9 @@
 
 All of it is decided from the people of a trait alone, never from those of other traits.
 Traits with the same people, covariates and folds share one `People`, and with it the
-genotype blocks, their Gram matrices and the factors of these.
+genotype blocks, their Gram matrices and the factors of these. So that a few missing values
+do not part them, the genotypes are those of everybody with the covariates of the trait, and
+who lacks the trait stands at its mean, as in REGENIE (`fit`).
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class GenomeBlock:
 
 
 class People:
-    """The people of a trait, in the order of their folds.
+    """The people whose genotypes step 1 of a trait is made of, in the order of their folds.
 
     Parameters
     ----------
@@ -67,7 +69,12 @@ class People:
 
 
 def split(y: np.ndarray, binary: bool, related: bool) -> tuple[np.ndarray, str | None]:
-    """Fold of each person (n,), and what is to be said of the choice.
+    """Fold of each person, and what is to be said of the choice.
+
+    Parameters
+    ----------
+    y : (n,) trait; NaN where it is not known.
+    related : there are relatives.
 
     As REGENIE: consecutive people, in the order of the genotype file. There are two cases
     in which such folds are no samples of the whole. Relatives are often neighbours in the
@@ -80,14 +87,17 @@ def split(y: np.ndarray, binary: bool, related: bool) -> tuple[np.ndarray, str |
         dealt = np.random.default_rng(n).permutation(n) % FOLDS
         return dealt, "people were dealt out to the folds at random: there are relatives"
     folds = np.arange(n) * FOLDS // n
-    sizes = np.bincount(folds, minlength=FOLDS)
-    sums = np.bincount(folds, weights=y, minlength=FOLDS)
-    if binary:
-        share = y.mean()
-        fewest = min((sums / share).min(), ((sizes - sums) / (1 - share)).min())
-        fair = fewest >= UNEVEN * n / FOLDS
-    else:
-        fair = np.abs(sums / sizes - y.mean()).max() <= APART * y.std()
+    known = ~np.isnan(y)
+    values = y[known]
+    sizes = np.bincount(folds[known], minlength=FOLDS)
+    sums = np.bincount(folds[known], weights=values, minlength=FOLDS)
+    enough = UNEVEN * len(values) / FOLDS
+    fair = sizes.min() >= enough
+    if fair and binary:
+        share = values.mean()
+        fair = min((sums / share).min(), ((sizes - sums) / (1 - share)).min()) >= enough
+    elif fair:
+        fair = np.abs(sums / sizes - values.mean()).max() <= APART * values.std()
     if fair:
         return folds, None
     dealt = np.empty(n, dtype=int)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from genopheno.association import firth
+from genopheno.association import firth, small
 from genopheno.association.design import Design, TraitDesign
 from genopheno.association.logistic import fit_null
 from genopheno.association.wgr import level0, level1
@@ -27,23 +28,26 @@ from genopheno.association.wgr.loco import Loco
 from genopheno.chromosomes import autosomal
 from genopheno.genotypes import Genotypes
 
+MEASURED = 0.8  # share of the people with all covariates that must have the trait to share them
 ON_DISK = 2**28  # bytes of level 0 predictions of a group of traits beyond which they go to disk
 PEOPLE_PER_FOLD = 2
 
 
 @dataclass
 class _Trait:
-    """A trait in the order of its `People`.
+    """A trait in the order of its `People`, those without it included.
 
     Attributes
     ----------
-    y : (n,) freed of the covariates, variance 1 over n - k degrees of freedom.
+    known : (n,) bool, has the trait.
+    y : (n,) freed of the covariates, variance 1 over the degrees of freedom; 0 where not known.
     scale : standard deviation that was divided out.
-    cases : (n,) 0 or 1; None: quantitative. offset : (n,) log odds of the covariates.
+    cases : (known,) 0 or 1; None: quantitative. offset : (known,) log odds of the covariates.
     """
 
     design: TraitDesign
     people: People
+    known: np.ndarray
     y: np.ndarray
     scale: float
     cases: np.ndarray | None = None
@@ -53,6 +57,12 @@ class _Trait:
     @property
     def name(self) -> str:
         return self.design.name
+
+    @property
+    def slices(self) -> list[slice]:
+        """Those who have the trait, fold by fold."""
+        ends = np.concatenate([[0], np.cumsum(self.known)])[self.people.bounds]
+        return [slice(a, b) for a, b in pairwise(ends)]
 
 
 class NotFitted(ValueError):
@@ -137,24 +147,34 @@ def run(
     return Loco(genotypes.samples, kept, info)
 
 
-def _prepare(trait: TraitDesign, known: dict) -> tuple[tuple, _Trait]:
-    """The trait, freed of its covariates; `known` holds the `People` made so far."""
-    used = trait.used
-    x = np.column_stack([np.ones(len(used)), np.where(used[:, None], trait.x, 0.0)])
+def _prepare(trait: TraitDesign, shared: dict) -> tuple[tuple, _Trait]:
+    """The trait, freed of its covariates; `shared` holds the `People` made so far."""
+    whole = trait.complete if trait.n >= MEASURED * trait.complete.sum() else trait.used
+    x = np.column_stack([np.ones(len(whole)), np.where(whole[:, None], trait.x, 0.0)])
     binary = trait.type == "binary"
-    folds, notice = split(trait.y[used], binary, trait.info.get("n_related", 0) > 0)
-    if np.bincount(folds).min() < PEOPLE_PER_FOLD:
+    folds, notice = split(trait.y[whole], binary, trait.info.get("n_related", 0) > 0)
+    if np.bincount(folds[trait.used[whole]], minlength=FOLDS).min() < PEOPLE_PER_FOLD:
         raise NotFitted(f"too few people for step 1: {trait.n}")
-    key = used.tobytes(), x.tobytes(), folds.tobytes()
-    people = known.get(key) or known.setdefault(key, People(used, x, folds))
-    values = trait.y[people.index]
-    free = people.residual(values - values.mean())
-    scale = float(np.linalg.norm(free) / np.sqrt(people.n - people.k))
-    out = _Trait(trait, people, free / scale, scale, notices=[notice] if notice else [])
+    key = whole.tobytes(), x.tobytes(), folds.tobytes()
+    people = shared.get(key) or shared.setdefault(key, People(whole, x, folds))
+    known = trait.used[people.index]
+    values, index = trait.y[people.index[known]], people.index[known]
+    basis = people.basis if known.all() else small.orthonormal(x[index])
+    free = values - values.mean()
+    for _ in range(2):  # the second time for the rounding of the first
+        free = free - basis @ (basis.T @ free)
+    scale = float(np.linalg.norm(free) / np.sqrt(len(values) - people.k))
+    y = np.zeros(people.n)
+    y[known] = free / scale
+    out = _Trait(trait, people, known, y, scale, notices=[notice] if notice else [])
+    if not known.all():
+        out.notices.append(
+            f"{people.n - len(values)} people without the trait stand at its mean in step 1"
+        )
     if binary:
-        eta, converged = fit_null(people.basis, values)
+        eta, converged = fit_null(basis, values)
         if not converged:
-            eta, converged = firth.covariates_only(people.basis, values)
+            eta, converged = firth.covariates_only(basis, values)
         if not converged:
             raise NotFitted("the model of the covariates alone does not converge")
         out.cases, out.offset, out.scale = values, eta, 1.0
@@ -170,24 +190,25 @@ def _level0(
     scratch: str | Path,
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[list[np.ndarray]]:
-    """Level 0 predictions (blocks x heritabilities, n) of each trait of a group."""
+    """Level 0 predictions (blocks x heritabilities, known) of each trait of a group."""
     people = group[0].people
     each = len(level0.HERITABILITIES)
-    shape = len(blocks) * each, people.n
+    known = [trait.known for trait in group]
+    shapes = [(len(blocks) * each, int(there.sum())) for there in known]
     lambdas = level0.shrinkage(sum(len(block.rows) for block in blocks))
     traits = [trait.y for trait in group]
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".level0-") as folder:
-        if len(group) * shape[0] * shape[1] * 8 > ON_DISK:
+        if sum(rows * columns for rows, columns in shapes) * 8 > ON_DISK:
             stacked = [
                 np.memmap(Path(folder, str(i)), np.float64, "w+", shape=shape)
-                for i in range(len(group))
+                for i, shape in enumerate(shapes)
             ]
         else:
-            stacked = [np.empty(shape) for _ in group]
+            stacked = [np.empty(shape) for shape in shapes]
 
         def work(at: int) -> None:
             block = standardised(genotypes, blocks[at].rows, people)
-            found = level0.predictions(block, people, traits, lambdas)
+            found = level0.predictions(block, people, traits, known, lambdas)
             for whole, values in zip(stacked, found, strict=True):
                 whole[at * each : (at + 1) * each] = values
 
@@ -204,7 +225,7 @@ def _finish(
     """Predictions (n,) in units of the trait by left-out contig, and the entry of the JSON."""
     entry = {
         "name": trait.name,
-        "n": trait.people.n,
+        "n": trait.design.n,
         "n_variants": sum(len(block.rows) for block in blocks),
         "n_blocks": len(blocks),
         "scale": trait.scale,
@@ -213,10 +234,10 @@ def _finish(
     }
     if not blocks:
         return None, entry | {"reason": "no variant is left for step 1"}
-    slices = trait.people.slices
+    slices, n = trait.slices, trait.design.n
     try:
         if trait.cases is None:
-            joined = level1.linear(stacked, trait.y, slices)
+            joined = level1.linear(stacked, trait.y[trait.known], slices)
         else:
             joined = level1.logistic_ridge(stacked, trait.cases, trait.offset, slices)
     except level1.NotConverged as error:
@@ -227,10 +248,10 @@ def _finish(
     parts: dict[str, np.ndarray] = {}
     for i, block in enumerate(blocks):
         columns = slice(i * each, (i + 1) * each)
-        part = parts.setdefault(block.contig, np.zeros(trait.people.n))
+        part = parts.setdefault(block.contig, np.zeros(n))
         for beta, fold in zip(joined.beta, slices, strict=True):
             part[fold] += beta[columns] @ stacked[columns, fold]
-    nothing = np.zeros(trait.people.n)
+    nothing = np.zeros(n)
     # Summed, not taken off the whole: with one contig the rest is 0 and not rounding.
     return {
         out: sum((part for contig, part in parts.items() if contig != out), nothing) * trait.scale
@@ -245,5 +266,5 @@ def _spread(
     out = {}
     for contig, values in found.items():
         out[contig] = np.full(n_samples, np.nan)
-        out[contig][trait.people.index] = values
+        out[contig][trait.people.index[trait.known]] = values
     return out

@@ -27,14 +27,23 @@ def shrinkage(size: int) -> np.ndarray:
 
 
 def predictions(
-    genotypes: np.ndarray, people: People, traits: list[np.ndarray], lambdas: np.ndarray
+    genotypes: np.ndarray,
+    people: People,
+    traits: list[np.ndarray],
+    known: list[np.ndarray],
+    lambdas: np.ndarray,
 ) -> list[np.ndarray]:
-    """Standardised out-of-fold predictions, (lambdas, n) for each trait.
+    """Standardised out-of-fold predictions of the people with the trait, for each trait.
 
     Parameters
     ----------
     genotypes : (variants, n) of `blocks.standardised`.
-    traits : (n,) each, standardised, in the order of `people`.
+    traits : (n,) each, standardised, in the order of `people`; 0 where not known.
+    known : (n,) bool each.
+
+    Returns
+    -------
+    (lambdas, known people) for each trait.
     """
     slices = people.slices
     parts = [genotypes[:, fold] for fold in slices]
@@ -44,20 +53,31 @@ def predictions(
     sums = [sum(each) for each in products]
     out = [np.empty((len(lambdas), people.n)) for _ in traits]
     diagonal = np.arange(len(total))
+    shrunk = np.empty_like(total)
     for f, (part, fold) in enumerate(zip(parts, slices, strict=True)):
         gram = total - grams[f]
         rights = [whole - each[f] for whole, each in zip(sums, products, strict=True)]
         betas = [np.empty((len(lambdas), len(gram))) for _ in traits]
         for i, penalty in enumerate(lambdas):
-            shrunk = gram.copy()
+            np.copyto(shrunk, gram)
             shrunk[diagonal, diagonal] += penalty
-            factor = linalg.cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
+            factor = cholesky(shrunk)
             for beta, right in zip(betas, rights, strict=True):
                 beta[i] = linalg.cho_solve(factor, right, check_finite=False)
         for values, beta in zip(out, betas, strict=True):
             values[:, fold] = beta @ part
-    for values in out:
+    found = []
+    for values, there in zip(out, known, strict=True):
+        values = values[:, there]
         values -= values.mean(1, keepdims=True)
         spread = values.std(1, ddof=1, keepdims=True)
-        values /= np.where(spread > 0, spread, 1.0)
-    return out
+        found.append(values / np.where(spread > 0, spread, 1.0))
+    return found
+
+
+def cholesky(a: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Factor of a symmetric matrix for `scipy.linalg.cho_solve`; a is written over.
+
+    The transpose is the same matrix in the order of LAPACK, which then needs no copy.
+    """
+    return linalg.cho_factor(a.T, lower=True, overwrite_a=True, check_finite=False)

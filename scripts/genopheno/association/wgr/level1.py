@@ -17,7 +17,7 @@ import numpy as np
 from scipy import linalg
 
 from genopheno.association.firth import log_likelihood, logistic
-from genopheno.association.wgr.level0 import shrinkage
+from genopheno.association.wgr.level0 import cholesky, shrinkage
 
 ITERATIONS = 50
 TOLERANCE = 1e-6  # of the penalised score, per person
@@ -59,12 +59,13 @@ def linear(predictors: np.ndarray, y: np.ndarray, slices: list[slice]) -> Joined
     taus = shrinkage(size)
     betas, losses = np.empty((len(taus), len(slices), size)), np.zeros(len(taus))
     diagonal = np.arange(size)
+    shrunk = np.empty_like(total)
     for f, (part, fold) in enumerate(zip(parts, slices, strict=True)):
         gram, right = total - grams[f], product - products[f]
         for i, tau in enumerate(taus):
-            shrunk = gram.copy()
+            np.copyto(shrunk, gram)
             shrunk[diagonal, diagonal] += tau
-            factor = linalg.cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
+            factor = cholesky(shrunk)
             betas[i, f] = linalg.cho_solve(factor, right, check_finite=False)
             losses[i] += np.square(y[fold] - betas[i, f] @ part).sum()
     return _choose(betas, losses / n)
@@ -110,7 +111,8 @@ def _newton(
         score = x @ (y - p) - tau * beta
         if np.abs(score).max() < TOLERANCE * len(y):
             return beta
-        hessian = (x * (p * (1 - p))) @ x.T
+        weighted = x * np.sqrt(p * (1 - p))
+        hessian = weighted @ weighted.T  # of a matrix with itself: half the work
         hessian[np.diag_indices_from(hessian)] += tau
         step = linalg.solve(hessian, score, assume_a="pos", check_finite=False)
         for _ in range(HALVINGS):
