@@ -12,9 +12,8 @@ import numpy as np
 
 from genopheno.genotypes import Genotypes
 
-# Of the codes 00, 01, 10, 11 (two copies, missing, one copy, none).
-ONE, TWO, PRESENT = (0, 0, 1, 0), (1, 0, 0, 0), (1, 0, 1, 1)
-CHUNK = 2**23  # genotypes decoded at a time
+EVEN = np.uint64(0x5555555555555555)  # the low bit of each two-bit genotype
+CHUNK = 2**18  # words of genotypes looked at at a time: what the cache holds
 
 
 def squared_correlation(
@@ -22,7 +21,7 @@ def squared_correlation(
 ) -> np.ndarray:
     """r² of variant `row` with each of `others`, over the people with both genotypes.
 
-    NaN where either does not vary among them.
+    NaN where either does not vary among them. Everybody has two copies, as in the fileset.
 
     Parameters
     ----------
@@ -33,21 +32,62 @@ def squared_correlation(
     -------
     (variants,) float64.
     """
-    given = np.stack(
-        [genotypes.decode_rows(np.array([row]), v, np.float32)[0] for v in (ONE, TWO, PRESENT)]
-    )
-    if keep is not None:
-        given *= keep
+    people = _mask(np.ones(genotypes.n_samples, bool) if keep is None else keep)
+    given = [plane & people for plane in _planes(genotypes.packed(row, row + 1))]
     out = np.empty(len(others))
-    size = max(1, CHUNK // genotypes.n_samples)
+    size = max(1, CHUNK // people.shape[1])
     for first in range(0, len(others), size):
         part = others[first : first + size]
-        # Sums of ones are exact in single precision below 2^24 people. (value, given, variant)
-        counts = np.stack(
-            [(genotypes.decode_rows(part, v, np.float32) @ given.T).T for v in (ONE, TWO, PRESENT)]
-        ).astype(np.float64)
-        out[first : first + size] = r2_of_counts(counts)
+        low = int(part.min())
+        packed = genotypes.packed(low, int(part.max()) + 1)[part - low]
+        out[first : first + size] = r2_of_counts(_counts(_planes(packed), given))
     return out
+
+
+def _planes(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bits of the people with one copy, with two, and with a genotype; (variants, words) each.
+
+    Bits that stand for nobody are set in some: whoever counts has to leave them out.
+    """
+    width = packed.shape[1]
+    words = np.zeros((len(packed), -(-width // 16) * 2), np.uint64)
+    words.view(np.uint8)[:, :width] = packed
+    half = words.shape[1] // 2
+    # Two words of two bits a person become one of their low bits and one of their high bits.
+    front, back = words[:, :half], words[:, half:]
+    low = (front & EVEN) | ((back & EVEN) << 1)
+    high = ((front >> 1) & EVEN) | (back & ~EVEN)
+    return high & ~low, ~(high | low), high | ~low
+
+
+def _mask(keep: np.ndarray) -> np.ndarray:
+    """(1, words) the people that count, placed as in `_planes`."""
+    codes = np.zeros(-(-len(keep) // 64) * 64, np.uint8)
+    codes[: len(keep)] = keep * 3  # two set bits, of which `_planes` makes one
+    quads = codes.reshape(-1, 4) << np.array([0, 2, 4, 6], np.uint8)
+    words = quads.sum(1, dtype=np.uint8)[None].view(np.uint64)
+    half = words.shape[1] // 2
+    return (words[:, :half] & EVEN) | ((words[:, half:] & EVEN) << 1)
+
+
+def _counts(planes: tuple[np.ndarray, ...], given: list[np.ndarray]) -> np.ndarray:
+    """People by two genotypes, (6, variants): see `r2_of_counts`."""
+    one, two, present = planes
+    given_one, given_two, given_present = given
+
+    def people(words: np.ndarray) -> np.ndarray:
+        return np.bitwise_count(words).sum(1, dtype=np.int32)
+
+    return np.stack(
+        [
+            people(one & given_one),
+            people(two & given_two),
+            people((one & given_two) | (two & given_one)),
+            people(one & given_present) + 2 * people(two & given_present),
+            people(present & given_one) + 2 * people(present & given_two),
+            people(present & given_present),
+        ]
+    ).astype(np.float64)
 
 
 def r2_of_counts(counts: np.ndarray) -> np.ndarray:
@@ -55,14 +95,15 @@ def r2_of_counts(counts: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    counts : (3, 3, pairs): people with one copy, two copies, any genotype of the one variant,
-        by the same of the other.
+    counts : (6, pairs): people with one copy of both variants, with two of both, with one of
+        either and two of the other; copies of the one variant and of the other; people with
+        both genotypes.
     """
-    (n11, n12, n1_), (n21, n22, n2_), (n_1, n_2, n) = counts
+    both_one, both_two, one_two, copies, other_copies, n = counts
     with np.errstate(invalid="ignore", divide="ignore"):
-        p, q = (n1_ + 2 * n2_) / (2 * n), (n_1 + 2 * n_2) / (2 * n)
-        known = (2 * n22 + n12 + n21) / (2 * n)  # haplotypes with both alleles, beyond doubt
-        doubt = n11 / (2 * n)  # haplotypes with both, if all in doubt were in coupling
+        p, q = copies / (2 * n), other_copies / (2 * n)
+        known = (2 * both_two + one_two) / (2 * n)  # haplotypes with both alleles, beyond doubt
+        doubt = both_one / (2 * n)  # haplotypes with both, if all in doubt were in coupling
         f = known + _coupled(known, p - known - doubt, q - known - doubt, doubt)
         r2 = (f - p * q) ** 2 / (p * (1 - p) * q * (1 - q))
     return np.where(np.isfinite(r2), r2, np.nan)
