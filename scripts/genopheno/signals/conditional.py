@@ -56,9 +56,7 @@ class Joint:
     converged: bool
 
 
-def null_model(
-    y: np.ndarray, x: np.ndarray, given: np.ndarray | None, binary: bool
-) -> Null | None:
+def null_model(y: np.ndarray, x: np.ndarray, given: np.ndarray | None, binary: bool) -> Null | None:
     """Fit y (n,) on x (n, k).
 
     Parameters

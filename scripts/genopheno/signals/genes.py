@@ -52,13 +52,13 @@ def read(gff3: str | Path) -> Genes:
     ------
     StageError : the file cannot be read, or has no gene.
     """
-    rows = []
-    row = 0
+    rows, row = [], 0
     try:
         with open(gff3, "rb") as probe:
             packed = probe.read(2) == b"\x1f\x8b"
         with gzip.open(gff3, "rt") if packed else open(gff3, encoding="utf-8") as lines:
-            for row, line in enumerate(lines, 1):
+            for line in lines:
+                row += 1
                 if line.startswith("##FASTA"):
                     break
                 cells = line.rstrip("\r\n").split("\t")

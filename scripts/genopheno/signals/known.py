@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from genopheno.problems import fail
+from genopheno.signals.tested import Tested
 
 # Our name -> names that a file may have for it, in lower case; the first are the GWAS Catalog's.
 NAMES = {
@@ -97,9 +98,7 @@ def read(path: str | Path) -> Known:
     return Known(pd.DataFrame(rows, columns=list(NAMES)), counts)
 
 
-def rows_at(contig: np.ndarray, position: np.ndarray, known: pd.DataFrame) -> np.ndarray:
-    """Rows of the variants (contig, position) that lie at known places."""
-    wanted = set(zip(known["contig"], known["position"], strict=True))
-    positions = np.unique(known["position"])
-    there = np.flatnonzero(np.isin(position, positions))
-    return np.array([i for i in there if (bare(contig[i]), position[i]) in wanted], dtype=int)
+def rows_at(tested: Tested, contig: str, known: pd.DataFrame) -> np.ndarray:
+    """Rows of the variants of a contig that lie at places of `known`."""
+    here = tested.contig == tested.contigs.index(contig)
+    return np.flatnonzero(here & np.isin(tested.position, known["position"]))

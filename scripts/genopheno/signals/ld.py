@@ -13,7 +13,7 @@ import numpy as np
 from genopheno.genotypes import Genotypes
 
 EVEN = np.uint64(0x5555555555555555)  # the low bit of each two-bit genotype
-CHUNK = 2**18  # words of genotypes looked at at a time: what the cache holds
+CHUNK = 2**14  # words of genotypes looked at at a time: what the cache holds
 
 
 def squared_correlation(

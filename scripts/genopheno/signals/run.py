@@ -19,6 +19,9 @@ from genopheno.signals.clump import clump
 from genopheno.signals.conditional import Estimates
 from genopheno.signals.locus import loci as put_together
 from genopheno.signals.select import Locus, Region
+from genopheno.signals.tested import Tested
+
+Correlate = Callable[[int, np.ndarray], np.ndarray]  # see `clump.clump`
 
 
 def run(
@@ -69,28 +72,27 @@ def run(
     listed = known.read(known_list) if known_list else None
     models = genes.read(gene_models) if gene_models else None
     keep = None if told is None else told.used
-    table = scanned.table
-    contig = table["contig"].to_numpy(object)
-    position = table["position"].to_numpy()
 
     def correlate(row: int, others: np.ndarray) -> np.ndarray:
         return ld.squared_correlation(genotypes, row, others, keep)
 
     p = scanned.neg_log10_p
-    clumps = clump(contig, position, p, correlate, index_below=p_value, r2=r2, kb=kb)
-    loci = put_together(clumps, contig, position, p, kb=kb)
+    clumps = clump(
+        scanned.contig, scanned.position, p, correlate, index_below=p_value, r2=r2, kb=kb
+    )
+    loci = put_together(clumps, scanned, kb=kb)
     progress(f"{len(clumps)} clumps in {len(loci)} loci")
     sex = SexChromosomes.read(Path(chromosomes)) if chromosomes else SexChromosomes()
 
     found, notices = [], []
     for locus in loci:
-        why = _no_conditions(told, locus, sex, position)
+        why = _no_conditions(told, locus, sex, scanned.position)
         if why is None:
             region = Region(genotypes, locus, told)
             above = float(-np.log10(p_value))
             made = finemap.conditional(region, locus, told, above=above, coverage=coverage)
         else:
-            made = finemap.marginal(locus, _as_scanned(table, locus), told, coverage)
+            made = finemap.marginal(locus, _as_scanned(scanned, locus), told, coverage)
         notices += [said for said in (why, made.notice) if said]
         found.append(made)
     annotation = tables.Annotation(sites, models)
@@ -99,14 +101,17 @@ def run(
         [_correlations(correlate, locus, s.lead, s.members) for s in one.signals]
         for one, locus in zip(found, loci, strict=True)
     ]
-    signals = tables.signals(found, loci, table, annotation)
-    signals = _with_known(signals, listed, known_kb, contig, position, table, correlate)
+    signals = tables.signals(found, loci, scanned, annotation)
+    leads = [
+        int(locus.rows[s.lead]) for one, locus in zip(found, loci, strict=True) for s in one.signals
+    ]
+    signals = _with_known(signals, leads, listed, known_kb, scanned, correlate)
     made = {
-        "clumps": tables.clumps(clumps, table, loci, annotation),
-        "members": tables.members(clumps, table),
+        "clumps": tables.clumps(clumps, scanned, loci, annotation),
+        "members": tables.members(clumps, scanned),
         "signals": signals,
-        "credible": tables.credible(found, loci, table, in_sets, annotation),
-        "loci": tables.locus_variants(loci, table, with_lead),
+        "credible": tables.credible(found, loci, scanned, in_sets, annotation),
+        "loci": tables.locus_variants(loci, scanned, with_lead),
     }
     names = {"members": "clump_members", "loci": "locus_variants"}
     summary = {
@@ -124,8 +129,9 @@ def run(
         "n_loci": len(loci),
         "n_signals": len(signals),
         "known": listed and listed.counts,
+        "reason": told and told.reason,
         "notices": list(dict.fromkeys(notices)),
-        "loci": [_about(i, locus, table, models) for i, locus in enumerate(loci, 1)],
+        "loci": [_about(i, locus, scanned, models) for i, locus in enumerate(loci, 1)],
     }
     if not clumps:
         summary["notices"].append(f"no variant has p of at most {p_value:g}")
@@ -148,14 +154,13 @@ def _no_conditions(
     return None
 
 
-def _as_scanned(table: pd.DataFrame, locus: Locus) -> Estimates:
-    part = table.iloc[locus.rows]
+def _as_scanned(scanned: Tested, locus: Locus) -> Estimates:
     names = ("beta", "standard_error", "neg_log10_p_value")
-    return Estimates(*(part[name].to_numpy(float) for name in names))
+    return Estimates(*(scanned.numbers(name, locus.rows) for name in names))
 
 
 def _correlations(
-    correlate, locus: Locus, lead: int, members: np.ndarray | None = None
+    correlate: Correlate, locus: Locus, lead: int, members: np.ndarray | None = None
 ) -> np.ndarray:
     """r² of the variants of a locus, or some of them, with one of it, which has 1."""
     if members is None:
@@ -167,16 +172,14 @@ def _correlations(
 
 def _with_known(
     signals: pd.DataFrame,
+    leads: list[int],
     listed: known.Known | None,
     kb: float,
-    contig: np.ndarray,
-    position: np.ndarray,
-    table: pd.DataFrame,
-    correlate,
+    scanned: Tested,
+    correlate: Correlate,
 ) -> pd.DataFrame:
     rows = []
-    row_of = {v: i for i, v in enumerate(table["variant_id"])} if listed else {}
-    for _, signal in signals.iterrows():
+    for (_, signal), row in zip(signals.iterrows(), leads, strict=True):
         if listed is None:
             rows.append((None, None, None, np.nan, None))
             continue
@@ -184,8 +187,8 @@ def _with_known(
         if near.empty:
             rows.append((None, None, None, np.nan, True))
             continue
-        row = row_of[signal["variant_id"]]
-        there = known.rows_at(contig, position, near)
+        contig = signal["chromosome"]
+        there = known.rows_at(scanned, contig, near)
         r2 = np.where(there == row, 1.0, correlate(row, there))
         best = float(np.nanmax(r2)) if np.isfinite(r2).any() else np.nan
         first = near.iloc[0]
@@ -199,7 +202,7 @@ def _with_known(
 
 
 def _about(
-    number: int, locus: Locus, table: pd.DataFrame, models: genes.Genes | None
+    number: int, locus: Locus, scanned: Tested, models: genes.Genes | None
 ) -> dict[str, Any]:
     """What a picture of a locus needs beside its variants."""
     held = [] if models is None else models.within(locus.contig, locus.start, locus.stop)
@@ -208,6 +211,6 @@ def _about(
         "contig": locus.contig,
         "start": locus.start,
         "stop": locus.stop,
-        "lead": str(table["variant_id"].iloc[locus.rows[locus.lead]]),
+        "lead": scanned.table["variant_id"][int(locus.rows[locus.lead])].as_py(),
         "genes": [] if models is None else held.drop(columns="contig").to_dict("records"),
     }

@@ -12,9 +12,11 @@ from genopheno.signals.clump import Clump
 from genopheno.signals.finemap import Found
 from genopheno.signals.genes import Genes
 from genopheno.signals.select import Locus
+from genopheno.signals.tested import Tested
 
+PLACE = ["variant_id", "chromosome", "base_pair_location"]
 RESULT = [
-    "variant_id", "rsid", "effect_allele", "other_allele", "effect_allele_frequency", "beta",
+    "rsid", "effect_allele", "other_allele", "effect_allele_frequency", "beta",
     "standard_error", "neg_log10_p_value",
 ]  # fmt: skip
 P_CLASSES = (0.05, 0.01, 0.001, 0.0001)
@@ -47,24 +49,24 @@ class Annotation:
 
     def complete(self, frame: pd.DataFrame) -> pd.DataFrame:
         """A table of variants with the gene that each hits and the nearest one."""
+        frame = frame.reset_index(drop=True)
         places = zip(frame["chromosome"], frame["base_pair_location"], strict=True)
         near = [self._genes.nearest(*place) if self._genes else None for place in places]
-        frame = pd.concat([frame.reset_index(drop=True), self.hit(frame["variant_id"])], axis=1)
+        frame = pd.concat([frame, self.hit(frame["variant_id"])], axis=1)
         frame["nearest_gene"] = pd.Series([n and n[0] for n in near], dtype=object)
         frame["nearest_gene_distance"] = pd.array([n and n[1] for n in near], dtype="Int32")
         return frame
 
 
 def clumps(
-    found: list[Clump], tested: pd.DataFrame, loci: list[Locus], annotation: Annotation
+    found: list[Clump], tested: Tested, loci: list[Locus], annotation: Annotation
 ) -> pd.DataFrame:
     """Table ``clumps``."""
     index = np.array([c.index for c in found], dtype=int)
     frame = _results(tested, index)
     frame.insert(0, "clump", np.arange(1, len(found) + 1))
     frame.insert(1, "locus", _loci_of(index, loci))
-    p = 10 ** -tested["neg_log10_p_value"].to_numpy(float)
-    position = tested["position"].to_numpy()
+    p, position = 10**-tested.neg_log10_p, tested.position
     frame["n_members"] = [len(c.members) for c in found]
     above = np.array([[(p[c.members] > t).sum() for t in P_CLASSES] for c in found], dtype=int)
     above = above.reshape(len(found), len(P_CLASSES))
@@ -80,33 +82,32 @@ def clumps(
     return annotation.complete(frame)
 
 
-def members(found: list[Clump], tested: pd.DataFrame) -> pd.DataFrame:
+def members(found: list[Clump], tested: Tested) -> pd.DataFrame:
     """Table ``clump_members``."""
     rows = np.concatenate([c.members for c in found]) if found else np.empty(0)
     sizes = [len(c.members) for c in found]
     frame = _places(tested, rows.astype(int))
     frame.insert(0, "clump", np.repeat(np.arange(1, len(found) + 1), sizes))
     frame["r2"] = np.concatenate([c.r2 for c in found]) if found else np.empty(0)
-    frame["neg_log10_p_value"] = tested["neg_log10_p_value"].to_numpy(float)[rows.astype(int)]
+    frame["neg_log10_p_value"] = tested.neg_log10_p[rows.astype(int)]
     return frame
 
 
 def signals(
-    found: list[Found], loci: list[Locus], tested: pd.DataFrame, annotation: Annotation
+    found: list[Found], loci: list[Locus], tested: Tested, annotation: Annotation
 ) -> pd.DataFrame:
     """Table ``signals`` without what is known of them already."""
     parts, more = [], []
-    position = tested["position"].to_numpy()
     for number, (one, locus) in enumerate(zip(found, loci, strict=True), 1):
         for i, signal in enumerate(one.signals):
             row = locus.rows[signal.lead]
-            span = position[locus.rows[signal.members]]
+            span = tested.position[locus.rows[signal.members]]
             joint = one.joint
             told: dict[str, Any] = {
                 "locus": number,
                 "signal": i + 1,
                 "method": "marginal" if joint is None else "conditional",
-                "n": tested["n"].iloc[row] if joint is None else one.n,
+                "n": tested.numbers("n", [row])[0] if joint is None else one.n,
                 "neg_log10_p_value_conditional": np.nan,
                 "beta_joint": np.nan,
                 "standard_error_joint": np.nan,
@@ -137,7 +138,7 @@ def signals(
 def credible(
     found: list[Found],
     loci: list[Locus],
-    tested: pd.DataFrame,
+    tested: Tested,
     r2: list[list[np.ndarray]],
     annotation: Annotation,
 ) -> pd.DataFrame:
@@ -164,26 +165,23 @@ def credible(
     return pd.concat([frame, hit], axis=1)
 
 
-def locus_variants(loci: list[Locus], tested: pd.DataFrame, r2: list[np.ndarray]) -> pd.DataFrame:
+def locus_variants(loci: list[Locus], tested: Tested, r2: list[np.ndarray]) -> pd.DataFrame:
     """Table ``locus_variants``, of the variants that were tested."""
     rows = np.concatenate([locus.rows for locus in loci]) if loci else np.empty(0, int)
     frame = _places(tested, rows)
     sizes = [len(locus.rows) for locus in loci]
     frame.insert(0, "locus", np.repeat(np.arange(1, len(loci) + 1), sizes))
-    frame["neg_log10_p_value"] = tested["neg_log10_p_value"].to_numpy(float)[rows]
+    frame["neg_log10_p_value"] = tested.neg_log10_p[rows]
     frame["r2"] = np.concatenate(r2) if loci else np.empty(0)
     return frame[frame["neg_log10_p_value"].notna()].reset_index(drop=True)
 
 
-def _places(tested: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    frame = tested[["variant_id", "contig", "position"]].iloc[rows].reset_index(drop=True)
-    return frame.rename(columns={"contig": "chromosome", "position": "base_pair_location"})
+def _places(tested: Tested, rows: np.ndarray) -> pd.DataFrame:
+    return tested.rows(rows)[PLACE]
 
 
-def _results(tested: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    frame = tested[[*RESULT[:1], "contig", "position", *RESULT[1:]]].iloc[rows]
-    frame = frame.reset_index(drop=True)
-    return frame.rename(columns={"contig": "chromosome", "position": "base_pair_location"})
+def _results(tested: Tested, rows: np.ndarray) -> pd.DataFrame:
+    return tested.rows(rows)[[*PLACE, *RESULT]]
 
 
 def _loci_of(index: np.ndarray, loci: list[Locus]) -> np.ndarray:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from genopheno.genotypes import Genotypes
 from genopheno.problems import Problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 COLUMNS = [
     "variant_id", "rsid", "effect_allele", "other_allele", "effect_allele_frequency", "beta",
@@ -24,18 +28,31 @@ class Tested:
 
     Attributes
     ----------
-    table : `COLUMNS`, contig and position of all variants of the genotypes; null statistics
-        where there is no result.
+    table : `COLUMNS`, contig and position of all variants of the genotypes (Arrow); null
+        statistics where there is no result.
+    contig : (variants,) number of the contig, in the order of the file.
+    contigs : their names.
+    position : (variants,) int32, 1-based.
+    neg_log10_p : (variants,) float64; NaN: not tested.
     counts : variants of the results: with p, without, and absent from the genotypes.
     """
 
-    table: pd.DataFrame
+    table: pa.Table
+    contig: np.ndarray
+    contigs: list[str]
+    position: np.ndarray
+    neg_log10_p: np.ndarray
     counts: dict[str, int]
 
-    @property
-    def neg_log10_p(self) -> np.ndarray:
-        """(variants,) float64; NaN: not tested."""
-        return self.table["neg_log10_p_value"].to_numpy(float)
+    def rows(self, rows: np.ndarray) -> pd.DataFrame:
+        """Some variants, as a data frame; contig and position under their published names."""
+        names = {"contig": "chromosome", "position": "base_pair_location"}
+        return self.table.take(np.asarray(rows, dtype=np.int64)).to_pandas().rename(columns=names)
+
+    def numbers(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """A column of some variants, NaN where null."""
+        taken = self.table[name].take(np.asarray(rows, dtype=np.int64))
+        return taken.to_numpy().astype(float)
 
 
 def read(path: str | Path, genotypes: Genotypes) -> Tested:
@@ -46,6 +63,7 @@ def read(path: str | Path, genotypes: Genotypes) -> Tested:
     StageError : it has not the columns, a variant twice, a p of 0 or below, or too many of its
         variants are not among the genotypes; or these are not sorted by position. All of it.
     """
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     problems = Problems()
@@ -57,51 +75,65 @@ def read(path: str | Path, genotypes: Genotypes) -> Tested:
             "Give results of 'genopheno associate'",
         )  # fmt: skip
         problems.raise_if_any()
-    frame = pq.read_table(path, columns=COLUMNS).to_pandas()
-    p = frame["neg_log10_p_value"].to_numpy(float)
-    wrong = np.isinf(p) | (p < 0)
-    if wrong.any():
-        named = ", ".join(frame["variant_id"][wrong].head(3))
+    table = pq.read_table(path, columns=COLUMNS).combine_chunks()
+    ids = table["variant_id"].combine_chunks()
+    p = table["neg_log10_p_value"].to_numpy().astype(float)
+    wrong = np.flatnonzero(np.isinf(p) | (p < 0))
+    if wrong.size:
         problems.add(
             "signals-p-out-of-range", path,
-            f"{int(wrong.sum())} variants have a p of 0 or above 1, such as {named}: they cannot "
+            f"{wrong.size} variants have a p of 0 or above 1, such as {ids[wrong[0]]}: they cannot "
             "be ranked", "Give -log10 p that did not underflow", column="neg_log10_p_value",
         )  # fmt: skip
-    if frame["variant_id"].duplicated().any():
-        twice = frame["variant_id"][frame["variant_id"].duplicated()]
+    repeated = len(ids) - pc.count_distinct(ids).as_py()
+    if repeated:
+        counts = ids.value_counts()
+        first = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[0]
         problems.add(
-            "variant-duplicate", path,
-            f"{len(twice)} variants occur again, such as {twice.iloc[0]}",
+            "variant-duplicate", path, f"{repeated} variants occur again, such as {first}",
             "Give one result for each variant", column="variant_id",
         )  # fmt: skip
-    variants = genotypes.variants
-    unknown = ~frame["variant_id"].isin(variants["variant_id"])
-    if unknown.sum() > MOST_UNKNOWN * len(frame):
+    own = genotypes.table.select(["contig", "position"])
+    named = genotypes.table["variant_id"].combine_chunks()
+    unknown = pc.is_null(pc.index_in(ids, value_set=named)).to_numpy(zero_copy_only=False)
+    if unknown.sum() > MOST_UNKNOWN * len(ids):
         problems.add(
             "signals-variants-unknown", path,
-            f"{int(unknown.sum())} of {len(frame)} variants are not among the genotypes, such as "
-            f"{frame['variant_id'][unknown].iloc[0]}",
-            "Give the genotypes that were scanned", column="variant_id",
+            f"{int(unknown.sum())} of {len(ids)} variants are not among the genotypes, such as "
+            f"{ids[int(unknown.argmax())]}", "Give the genotypes that were scanned",
+            column="variant_id",
         )  # fmt: skip
-    for contig, start, stop in genotypes.contigs():
-        if (np.diff(variants["position"].to_numpy()[start:stop]) < 0).any():
+    position = own["position"].to_numpy()
+    runs = genotypes.contigs()
+    for name, start, stop in runs:
+        if (np.diff(position[start:stop]) < 0).any():
             problems.add(
-                "genotypes-unsorted", genotypes.prefix, f"{contig} is not sorted by position",
+                "genotypes-unsorted", genotypes.prefix, f"{name} is not sorted by position",
                 "Sort it (plink2 --sort-vars)",
             )  # fmt: skip
-    runs = [contig for contig, _, _ in genotypes.contigs()]
-    if len(set(runs)) < len(runs):
+    names = [name for name, _, _ in runs]
+    if len(set(names)) < len(names):
         problems.add(
             "genotypes-unsorted", genotypes.prefix, "a contig is in two places",
             "Sort it (plink2 --sort-vars)",
         )  # fmt: skip
     problems.raise_if_any()
-    own = variants[["variant_id", "contig", "position"]]
-    table = own.merge(frame, how="left", on="variant_id", validate="one_to_one")
+    place = pc.index_in(named, value_set=ids)
+    whole = table.drop_columns("variant_id").take(place)
+    for column in ("position", "contig"):
+        whole = whole.add_column(0, column, own[column])
+    whole = whole.add_column(0, "variant_id", named)
     counts = {
         "tested": int((~unknown & ~np.isnan(p)).sum()),
         "without_p": int((~unknown & np.isnan(p)).sum()),
         "not_among_genotypes": int(unknown.sum()),
     }
-    assert sum(counts.values()) == len(frame)
-    return Tested(table, counts)
+    assert sum(counts.values()) == len(ids)
+    return Tested(
+        whole,
+        np.repeat(np.arange(len(runs)), [stop - start for _, start, stop in runs]),
+        names,
+        position,
+        whole["neg_log10_p_value"].to_numpy().astype(float),
+        counts,
+    )

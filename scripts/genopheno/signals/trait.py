@@ -28,6 +28,7 @@ class Trait:
     model : 'regression', 'wgr' or 'lmm'.
     y : (samples,) float64, NaN where the sample is not used.
     x : (samples, k) float64 covariates, the intercept first; NaN where not used.
+    reason : why it was not tested; None: it was.
     predicted : (samples,) prediction of step 1, by contig that was left out ('': none was);
         {}: there is none.
     """
@@ -37,6 +38,7 @@ class Trait:
     model: str
     y: np.ndarray
     x: np.ndarray
+    reason: str | None
     predicted: dict[str, np.ndarray]
 
     @property
@@ -51,6 +53,8 @@ class Trait:
     @property
     def no_conditions(self) -> str | None:
         """Why variants cannot be conditioned on each other; None: they can."""
+        if self.model == "wgr" and not self.predicted:
+            return "the predictions of step 1 are absent: nothing was conditioned on"
         if self.type == "time-to-event":
             return "time-to-event traits have no conditional tests"
         if self.model == "lmm":
@@ -67,23 +71,23 @@ def read(
     ----------
     design : ``design.parquet``, its JSON beside.
     samples : those of the genotypes, in their order.
-    loco : ``loco.parquet``, needed for traits of whole-genome regression.
+    loco : ``loco.parquet``, for traits of whole-genome regression.
 
     Raises
     ------
-    StageError : the design has no such trait, it names people without genotypes, or a
-        prediction is absent.
+    StageError : the design has no such trait, or it names people without genotypes.
     """
     import pyarrow.parquet as pq
 
     design = Path(design)
     told = {t["name"]: t for t in read_json(design.with_suffix(".json"))["traits"]}
-    if name not in told or told[name]["reason"]:
-        why = told[name]["reason"] if name in told else f"it has {', '.join(told)}"
+    if name not in told:
         raise fail(
-            "signals-trait-unknown", design, f"{name} is no trait that was tested: {why}",
+            "signals-trait-unknown",
+            design,
+            f"there is no trait {name}: it has {', '.join(told)}",
             "Give the design of the scan",
-        )  # fmt: skip
+        )
     entry = told[name]
     columns = [f"y:{name}", *(f"x:{name}:{c}" for c in entry["covariates"])]
     table = pq.read_table(design, columns=["sample", *columns])
@@ -100,28 +104,16 @@ def read(
         values[i, rows] = table[column].to_numpy()
     x = np.column_stack([np.where(np.isnan(values[0]), np.nan, 1.0), *values[1:]])
     model = entry.get("model", "regression")
-    predicted = {}
-    if model == "wgr":
-        predicted = _predictions(loco, name, place)
-    return Trait(name, entry["type"], model, values[0], x, predicted)
+    predicted = _predictions(loco, name, place) if loco and model == "wgr" else {}
+    return Trait(name, entry["type"], model, values[0], x, entry["reason"], predicted)
 
 
-def _predictions(
-    loco: str | Path | None, name: str, place: dict[str, int]
-) -> dict[str, np.ndarray]:
+def _predictions(loco: str | Path, name: str, place: dict[str, int]) -> dict[str, np.ndarray]:
     import pandas as pd
 
-    frame = None
-    if loco is not None:
-        frame = pd.read_parquet(loco, filters=[("trait", "==", name)])
-    if frame is None or frame.empty:
-        raise fail(
-            "signals-predictions-missing", loco or "--loco",
-            f"{name} was tested by whole-genome regression, and its predictions are absent",
-            "Give loco.parquet of 'genopheno loco'",
-        )  # fmt: skip
+    frame = pd.read_parquet(loco, filters=[("trait", "==", name)]).fillna({"chromosome": ""})
     out = {}
-    for contig, part in frame.fillna({"chromosome": ""}).groupby("chromosome"):
+    for contig, part in frame.groupby("chromosome"):
         out[str(contig)] = np.full(len(place), np.nan)
         out[str(contig)][[place[s] for s in part["sample"]]] = part["prediction"]
     return out
