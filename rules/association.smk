@@ -192,3 +192,52 @@ rule interact:
         " --trait {wildcards.trait} --covariate {wildcards.covariate}"
         " --min-allele-count {params.min_allele_count} --firth-below {params.firth_below}"
         " --out {output.table} --threads {threads} > {log} 2>&1"
+
+
+rule calibrate:
+    input:
+        genotypes=multiext("results/cohort/genotypes", ".bed", ".bim", ".fam"),
+        design="results/association/design.parquet",
+        models="results/association/design.json",
+        tables=expand("results/association/{trait}.parquet", trait=TRAITS),
+        scores=SETTINGS.association.calibration.ld_scores or [],
+    output:
+        table="results/association/calibration.parquet",
+        report="results/association/calibration.json",
+    log:
+        "results/logs/calibrate.log",
+    benchmark:
+        "results/benchmarks/calibrate.tsv"
+    conda:
+        "../envs/python.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        replicates=SETTINGS.association.calibration.replicates,
+        variants=SETTINGS.association.calibration.variants,
+        case_fractions=[
+            f"--case-fraction {share}" for share in SETTINGS.association.calibration.case_fractions
+        ],
+        seed=SETTINGS.association.calibration.seed,
+        ld_scores=(
+            f"--ld-scores {SETTINGS.association.calibration.ld_scores}"
+            if SETTINGS.association.calibration.ld_scores
+            else ""
+        ),
+        min_allele_count=SETTINGS.association.min_allele_count,
+        correction=SETTINGS.association.correction,
+        firth_below=SETTINGS.association.firth_below,
+        exact_firth_below=SETTINGS.association.exact_firth_below,
+        block_size=SETTINGS.association.wgr.block_size,
+        min_allele_frequency=SETTINGS.association.wgr.min_allele_frequency,
+    shell:
+        "genopheno calibrate --genotypes results/cohort/genotypes --design {input.design}"
+        " --results-dir results/association --replicates {params.replicates}"
+        " --variants {params.variants} {params.case_fractions} --seed {params.seed}"
+        " {params.ld_scores} --min-allele-count {params.min_allele_count}"
+        " --correction {params.correction} --firth-below {params.firth_below}"
+        " --exact-firth-below {params.exact_firth_below} --block-size {params.block_size}"
+        " --min-allele-frequency {params.min_allele_frequency} --out {output.table}"
+        " --threads {threads} > {log} 2>&1"

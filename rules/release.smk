@@ -47,6 +47,7 @@ rule report:
         interactions=INTERACTION_REPORTS,
         signals=SIGNALS,
         scores=SCORES,
+        calibration="results/association/calibration.json",
         summaries="results/summaries/summaries.json",
         matrices="results/matrices/dictionary.tsv",
         formats=MATRIX_FILES,

@@ -9,8 +9,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from genopheno import fields
-from genopheno.association import build, pvalues, scan
+from genopheno import fields, pvalues
+from genopheno.association import build, scan
 from genopheno.clinical.check import check
 from genopheno.clinical.phenotypes import write
 from genopheno.files import read_json

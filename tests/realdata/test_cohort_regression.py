@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genopheno import fields, tools
-from genopheno.association import pvalues
+from genopheno import fields, pvalues, tools
 from genopheno.chromosomes import SexChromosomes
 from genopheno.cohort.join import join
 from genopheno.cohort.regression import run

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genopheno import fields
+from genopheno.association import inflation
 from genopheno.files import write_json, write_text
+from tests.unit.made_calibration import make_calibration
 
 EVIL = "<script>alert(1)</script>"
 
@@ -297,6 +299,10 @@ def make_results(
         tested[240:246] = True
         fields.write(root / f"association/{name}.parquet", table[tested], "association")
         declared[-1] |= {"n": int(np.isfinite(y).sum())}
+        cases = (int((y == 1).sum()), int((y == 0).sum())) if binary else (None, None)
+        declared[-1] |= inflation.summary(
+            lambda p=log_p[tested], f=frequency[tested]: [(p, f)], *cases
+        )
         declared[-1] |= {"variants_left_out": {"minor allele count below 10": int((~tested).sum())}}
     phenotypes["age"] = rng.integers(20, 80, people).astype(float)
     root.joinpath("phenotypes").mkdir(parents=True)
@@ -304,6 +310,7 @@ def make_results(
     phenotypes.to_parquet(root / "phenotypes/phenotypes.parquet")
     write_json(root / "phenotypes/traits.json", {"participants": people + 2, "traits": declared})
     write_json(root / "association/scan.json", {"traits": declared})
+    make_calibration(root / "association", traits)
     root.joinpath("summaries").mkdir()
     shift = np.clip(frequency + rng.normal(0, 0.06, variants), 0, 1)
     pd.concat(

@@ -11,8 +11,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from genopheno import fields
-from genopheno.association import build, pvalues
+from genopheno import fields, pvalues
+from genopheno.association import build
 from genopheno.association.interaction import scan
 from genopheno.association.wgr import loco as predictions
 from genopheno.genotypes import write_bed

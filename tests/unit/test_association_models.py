@@ -11,7 +11,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import optimize, stats
 
-from genopheno.association import firth, firth_single, pvalues, small
+from genopheno import pvalues
+from genopheno.association import firth, firth_single, small
 from genopheno.association.block import Block
 from genopheno.association.linear import Linear
 from genopheno.association.logistic import Logistic

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import statsmodels.api as sm
 
-from genopheno import fields
+from genopheno import fields, ssf
 from genopheno.association import build, covariates, design, left_out, results, scan
 from genopheno.chromosomes import SexChromosomes
 from genopheno.genotypes import Genotypes, write_bed
@@ -418,7 +418,7 @@ def test_statistics_of_another_engine_become_p_values(cohort, tmp_path):
      ("chr20s", "chr20s"), ("demo1", "demo1"), ("30", "30")],
 )  # fmt: skip
 def test_chromosome_names(contig, expected):
-    assert results.chromosome(contig) == expected
+    assert ssf.chromosome(contig) == expected
 
 
 def test_nothing_left_to_test_is_an_error(cohort, tmp_path):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
-from genopheno import fields
-from genopheno.association import build, pvalues, scan, spa
+from genopheno import fields, pvalues
+from genopheno.association import build, scan, spa
 from genopheno.association.firth import logistic
 from genopheno.genotypes import write_bed
 

@@ -209,6 +209,31 @@ def test_manhattan_keeps_every_top_hit(full):
         assert points["contigs"][0] == "chr1"
 
 
+def test_calibration_is_shown_with_what_is_off_and_what_was_skipped(full):
+    root, _, parsed = full
+    table = parsed.data["table-type-one-error"]["rows"]
+    held = fields.read(root / "association/calibration.parquet")
+    whole = held[(held.frequency_bin == "all") & (held.alpha > 1e-5)]
+    assert table["tests"] == whole.n_tests.tolist() and table["verdict"] == whole.verdict.tolist()
+    assert set(table["test"]) == {"linear, permuted ldl", "firth, 25 % cases, permuted t2d"}
+    said = " ".join(" ".join(parsed.text).split())
+    assert "firth, 25 % cases, permuted t2d is inflated at α = 0.01" in said
+    assert "simulated:regression:t2d:0.01: too few cases or controls" in said
+    drawn = parsed.data["plot-type-one-error"]["data"]
+    assert [trace["name"] for trace in drawn] == [
+        "all", "count &lt; 20", "MAF 0-0.01", "MAF 0.01-0.05", "MAF 0.05-0.5",
+    ]  # fmt: skip
+    assert all(len(trace["x"]) == 2 for trace in drawn)
+    assert len(parsed.data["plot-null-qq"]["data"]) == 2 + 2
+    lambdas = parsed.data["table-lambdas"]["rows"]
+    assert lambdas["trait"] == ["ldl", "t2d"]
+    assert lambdas["intercept"] == [1.023, None]
+    assert "No LD-score intercept: too few variants" in said
+    scan = json.loads((root / "association/scan.json").read_text())["traits"]
+    assert lambdas["bin0.05"][0] == pytest.approx(scan[0]["lambda_by_frequency"][2]["lambda_gc"])
+    assert "calibration" not in parsed.data["table-traits"]["rows"]["trait"]
+
+
 def test_table_of_samples_has_failed_first_and_all_rows(full):
     _, _, parsed = full
     rows = parsed.data["table-samples"]["rows"]

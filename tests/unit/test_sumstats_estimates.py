@@ -7,7 +7,8 @@ import pytest
 from scipy.special import log_ndtr
 from statsmodels.stats.meta_analysis import combine_effects
 
-from genopheno.sumstats import estimates, pvalues
+from genopheno import pvalues
+from genopheno.sumstats import estimates
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # its own, of such a tau²

@@ -104,6 +104,32 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
     assert set(predictions.trait) == {"case"}
     assert len(predictions) == 3 * N
     assert len(fields.read(tmp_path / "case.parquet")) == M
+    _calibrate(genopheno, cohort, tmp_path)
+
+
+def _calibrate(genopheno, cohort, folder):
+    """Null traits through the models that were just used, and the intercept that is refused."""
+    genopheno(
+        "calibrate", "--genotypes", cohort / "g", "--design", "design.parquet",
+        "--results-dir", ".", "--replicates", "2", "--variants", "150", "--case-fraction", "0.1",
+        "--correction", "spa", "--block-size", "200", "--out", "calibration.parquet", cwd=folder,
+    )  # fmt: skip
+    rows = fields.read(folder / "calibration.parquet")
+    assert set(zip(rows.null, rows.model, rows.test, strict=True)) == {
+        *((null, "lmm", "lmm") for null in ("permuted", "simulated", "polygenic")),
+        *(
+            (null, "wgr", test)
+            for null in ("permuted", "simulated", "polygenic")
+            for test in ("score", "spa")
+        ),
+    }
+    assert set(rows[rows.frequency_bin == "all"].n_tests) == {300}
+    told = json.loads((folder / "calibration.json").read_text())
+    assert [s["reason"] for s in told["skipped"]] == ["the trait is time-to-event"]
+    assert told["parameters"]["replicates"] == 2
+    assert sum(told["verdicts"].values()) == len(rows)
+    assert [entry["trait"] for entry in told["ld_score"]] == ["y", "case", "ill", "y.oslo"]
+    assert told["ld_score"][0]["reason"].startswith("120 people")
 
 
 def test_unrelated_people_are_tested_by_regression(genopheno, cohort, tmp_path):

@@ -86,6 +86,7 @@ def test_every_table_is_declared_and_the_dictionary_names_every_column(demo) -> 
         ("association/left_out/ldl.parquet", "association_left_out"),
         ("scores/scores.parquet", "scores"),
         ("scores/variants.parquet", "score_variants"),
+        ("association/calibration.parquet", "calibration"),
         ("summaries/frequencies.parquet", "group_frequencies"),
         ("summaries/groups.parquet", "groups"),
         ("summaries/phenotypes.parquet", "trait_distributions"),

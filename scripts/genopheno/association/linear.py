@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genopheno.association import pvalues
+from genopheno import pvalues
 from genopheno.association.block import Block
 from genopheno.association.estimates import Estimates
 from genopheno.association.projection import Projected, Space

@@ -28,7 +28,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from genopheno.association import firth, firth_single, pvalues, small, spa
+from genopheno import pvalues
+from genopheno.association import firth, firth_single, small, spa
 from genopheno.association.block import Block
 from genopheno.association.estimates import (
     FIRTH,

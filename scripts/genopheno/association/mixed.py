@@ -30,7 +30,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from genopheno.association import pvalues, small
+from genopheno import pvalues
+from genopheno.association import small
 from genopheno.association.block import Block
 from genopheno.association.estimates import LMM, TESTS, Estimates
 from genopheno.association.projection import COLLINEAR, Projected, Space

@@ -6,7 +6,6 @@ depend on what computed it.
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,20 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from isal import isal_zlib
-from pyarrow import csv
 
-from genopheno import fields
+from genopheno import fields, ssf
 from genopheno.files import writing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SSF_MISSING = "#NA"  # GWAS-SSF 1.0
-SSF_NAMES = {"neg_log10_p_value": "neg_log_10_p_value"}  # GWAS-SSF 1.0 spells it so
-SSF_CHROMOSOMES = {"X": "23", "Y": "24", "MT": "25", "M": "25"}
 GZIP_LEVEL = 1  # of isal: smaller than zlib's first level, in a third of the time
 ROWS = 65_536
 # Few distinct values: stored as a dictionary. The numbers are not worth the look-up.
@@ -36,40 +30,14 @@ REPEATED = ["chromosome", "effect_allele", "other_allele", "test", "n", "n_cases
 REPEATED_LEFT_OUT = [*REPEATED[:3], "n", "minor_allele_count", "reason"]
 
 
-def chromosome(contig: str) -> str:
-    """Chromosome as GWAS-SSF has it: 1 to 25; contigs without such a number keep their name."""
-    bare = contig.removeprefix("chr").removeprefix("Chr")
-    bare = SSF_CHROMOSOMES.get(bare.upper(), bare)
-    return bare if bare.isdecimal() and 1 <= int(bare) <= 25 else contig
-
-
 def ssf_header() -> bytes:
     """First line of a GWAS-SSF file."""
-    return ("\t".join(SSF_NAMES.get(n, n) for n in fields.names("association")) + "\n").encode()
+    return ssf.header(fields.names("association"))
 
 
 def ssf_lines(table: pa.Table) -> bytes:
     """Lines of a GWAS-SSF file, without the header; numbers are written in full."""
-    columns = []
-    for name in fields.names("association"):
-        column = table[name]
-        if name == "chromosome":
-            names = pc.unique(column)
-            column = pa.array([chromosome(c) for c in names.to_pylist()], pa.string()).take(
-                pc.index_in(column, names)
-            )
-        if pa.types.is_boolean(column.type):
-            column = pc.if_else(column, "true", "false")
-        if column.null_count:
-            column = pc.fill_null(pc.cast(column, pa.string()), SSF_MISSING)
-        columns.append(column)
-    sink = io.BytesIO()
-    csv.write_csv(
-        pa.table(columns, names=fields.names("association")),
-        sink,
-        csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none"),
-    )
-    return sink.getvalue()
+    return ssf.lines(table, fields.names("association"))
 
 
 def gzipped(text: bytes) -> bytes:
@@ -204,7 +172,7 @@ def with_p_values(frame: pd.DataFrame) -> pd.DataFrame:
     The statistic is Student's t where `df` is known, else chi-squared with one degree of
     freedom; NaN stays NaN.
     """
-    from genopheno.association import pvalues
+    from genopheno import pvalues
 
     statistic, df = (
         frame[name].to_numpy(dtype=float, na_value=np.nan) for name in ("statistic", "df")

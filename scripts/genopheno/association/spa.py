@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from genopheno.association import pvalues
+from genopheno import pvalues
 from genopheno.association.firth import halley, logistic
 
 ITERATIONS = 60

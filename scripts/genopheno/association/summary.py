@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from genopheno.association import pvalues
+from genopheno.association import inflation
 from genopheno.association.design import Design, TraitDesign
 from genopheno.association.results import ROWS, TraitFiles, left_out_path, parquet_path
 from genopheno.files import write_json
@@ -68,7 +68,9 @@ def _trait_facts(trait: TraitDesign, model: dict | None) -> dict:
     }
 
 
-def counted(out_dir: str | Path, trait: str) -> dict:
+def counted(
+    out_dir: str | Path, trait: str, n_cases: int | None = None, n_controls: int | None = None
+) -> dict:
     """What ``scan.json`` says of the files of one trait, which are read piece by piece."""
     tests: Counter[str] = Counter()
     converged, largest = 0, None
@@ -83,15 +85,16 @@ def counted(out_dir: str | Path, trait: str) -> dict:
         for entry in pc.value_counts(batch["reason"]).to_pylist():
             reasons[entry["values"]] += entry["counts"]
 
-    def p_values() -> Iterator[np.ndarray]:
-        for batch in _batches(parquet_path(out_dir, trait), ["neg_log10_p_value"]):
-            yield batch["neg_log10_p_value"].to_numpy(zero_copy_only=False)
+    def values() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        names = ["neg_log10_p_value", "effect_allele_frequency"]
+        for batch in _batches(parquet_path(out_dir, trait), names):
+            yield tuple(batch[name].to_numpy(zero_copy_only=False) for name in names)
 
     return {
         "n_variants": converged,
         "variants_left_out": dict(reasons),
         "tests": dict(tests),
-        "lambda_gc": pvalues.lambda_gc_of(p_values),
+        **inflation.summary(values, n_cases, n_controls),
         "max_neg_log10_p_value": largest,
     }
 
@@ -122,7 +125,7 @@ def scan_summary(out_dir: str | Path, facts: dict) -> dict:
         if trait["reason"] is not None:
             with TraitFiles(out_dir, name):
                 pass
-        told = {**trait, **counted(out_dir, name)}
+        told = {**trait, **counted(out_dir, name, trait["n_cases"], trait["n_controls"])}
         if told["reason"] is None:
             there = told["n_variants"] + sum(told["variants_left_out"].values())
             if there != n_variants:

@@ -77,6 +77,7 @@ class Tasks:
     loco : predictions of step 1, in the same order; None: no trait may need them.
     firth_below, exact_firth_below, correction : see `logistic`.
     threads : workers for the relationships.
+    relationships : made before, by the bytes of the people used; missing ones are added.
 
     Attributes
     ----------
@@ -99,6 +100,7 @@ class Tasks:
         correction: str,
         threads: int,
         covered: np.ndarray | None = None,
+        relationships: dict[bytes, Relationship] | None = None,
     ):
         self._genotypes, self._loco, self._threads = genotypes, loco, threads
         self._covered = np.ones(genotypes.n_samples, bool) if covered is None else covered
@@ -112,7 +114,7 @@ class Tasks:
         self._held: OrderedDict[tuple[str, str | None], dict[str, Task]] = OrderedDict()
         self._lock = Lock()
         self.traits: list[TraitDesign] = []
-        self._relationships: dict[bytes, Relationship] = {}
+        self._relationships = {} if relationships is None else relationships
         for trait in design.fitted:
             nulls = set()
             try:

@@ -207,3 +207,63 @@ def interact(
         firth_below=firth_below,
         threads=threads,
     )
+
+
+@app.command(rich_help_panel=STAGES)
+def calibrate(
+    genotypes: Prefix,
+    design: Annotated[Path, InFile],
+    out: Annotated[Path, typer.Option(help="Parquet; JSON of the same name is written beside.")],
+    results_dir: Annotated[
+        Path | None, typer.Option(help="Results of the scan, for LD-score intercepts.")
+    ] = None,
+    ld_scores: Annotated[
+        Path | None, typer.Option(exists=True, help="LD scores, as ldsc writes them.")
+    ] = None,
+    replicates: Annotated[int, typer.Option(min=2, help="Null traits per null.")] = 20,
+    variants: Annotated[int, typer.Option(min=1, help="Variants that each is tested with.")] = 1000,
+    case_fraction: Annotated[
+        list[float], typer.Option(help="Share of cases of simulated traits; may be repeated.")
+    ] = [0.5, 0.1, 0.01],  # noqa: B006
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    max_genotypes: Annotated[
+        float, typer.Option(help="People × variants up to which step 1 and mixed models are made.")
+    ] = 5e7,
+    min_allele_count: Annotated[int, typer.Option()] = 10,
+    firth_below: Annotated[float, typer.Option()] = 0.05,
+    exact_firth_below: Annotated[float, typer.Option()] = 1e-4,
+    correction: Annotated[Correction, typer.Option()] = Correction.firth,
+    block_size: Annotated[int, typer.Option()] = 1000,
+    min_allele_frequency: Annotated[float, typer.Option()] = 0.01,
+    threads: Threads = 1,
+) -> None:
+    """Test null traits on the cohort's own genotypes: type-I error of every test of the scan."""
+    limit_threads(1)  # null traits are shared out among its own workers
+    from genopheno.association.calibration.run import Options
+    from genopheno.association.calibration.stage import calibrate as stage
+    from genopheno.console import counting
+
+    options = Options(
+        replicates=replicates,
+        variants=variants,
+        case_fractions=tuple(case_fraction),
+        seed=seed,
+        min_allele_count=min_allele_count,
+        firth_below=firth_below,
+        exact_firth_below=exact_firth_below,
+        correction=correction.value,
+        block_size=block_size,
+        min_allele_frequency=min_allele_frequency,
+        genotypes=max_genotypes,
+    )
+    with counting("null traits") as progress:
+        stage(
+            genotypes=genotypes,
+            design=design,
+            results_dir=results_dir,
+            ld_scores=ld_scores,
+            out=out,
+            options=options,
+            threads=threads,
+            progress=progress,
+        )

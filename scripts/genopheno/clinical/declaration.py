@@ -20,7 +20,7 @@ from genopheno.problems import Problem, Problems, StageError
 
 TRAIT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")  # it becomes a file name
 # Columns of the phenotype table and files beside the results that a trait must not replace.
-RESERVED = re.compile(r"participant|sample|sex|design|scan|pc\d+", re.IGNORECASE)
+RESERVED = re.compile(r"participant|sample|sex|design|scan|calibration|pc\d+", re.IGNORECASE)
 DEFAULT_MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null"]
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]

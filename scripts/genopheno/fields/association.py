@@ -107,3 +107,27 @@ robust_standard_error:{term}    | float64 | as beta | standard error of the prod
 robust_neg_log10_p_value:{term} | float64 |  | -log10 p of the product with {term} by it; null for a binary trait | HC3, MacKinnon and White 1985
 """,
 )
+
+CALIBRATION = columns(
+    "open",
+    """
+null                    | string  |      | where the null traits are from: the trait with its covariates dealt out anew over its people (permuted), drawn from its covariates alone (simulated), or drawn with a heritable part from other contigs than those tested (polygenic) | | permuted, simulated, polygenic
+model                   | string  |      | model of the scan | | regression, wgr, lmm
+test                    | string  |      | linear, score (without refinement), firth and spa (the score test with its refinement, as the scan makes it) or lmm | | linear, score, firth, spa, lmm
+trait                   | string  |      | trait that was permuted, or whose people and covariates were used
+type                    | string  |      | of the null traits | | quantitative, binary
+case_fraction           | float64 |      | cases among the people; null for quantitative traits
+n                       | int32   | people | people of the trait
+frequency_bin           | string  |      | all variants; those with fewer than 20 minor alleles among the people; the others by minor allele frequency, above the first number and up to the second | | all, count < 20, 0-0.01, 0.01-0.05, 0.05-0.5
+alpha                   | float64 |      | p-value below which a test rejects
+replicates              | int32   |      | null traits
+n_tests                 | int64   |      | variants × null traits with a p-value
+n_rejected              | int64   |      | of these, p-values below alpha
+type_one_error          | float64 |      | n_rejected / n_tests
+ratio                   | float64 |      | type_one_error / alpha
+ratio_low               | float64 |      | lower end of the 95 % interval of ratio; it respects that tests of linked variants are correlated | Korn and Graubard 1998
+ratio_high              | float64 |      | upper end of that interval | Korn and Graubard 1998
+design_effect           | float64 |      | by how much that correlation widens the variance of type_one_error
+verdict                 | string  |      | inflated or conservative: the interval that misses in 5 % of whole tables does not hold alpha; fine: it does; too few tests: it does, but fewer than 5 rejections are to be expected | | fine, inflated, conservative, too few tests
+""",
+)

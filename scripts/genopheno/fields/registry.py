@@ -6,6 +6,7 @@ from genopheno.fields.annotation import CONSEQUENCES, SITES, SITES_FAMILIES
 from genopheno.fields.association import (
     ASSOCIATION,
     ASSOCIATION_LEFT_OUT,
+    CALIBRATION,
     DESIGN,
     DESIGN_FAMILIES,
     INTERACTIONS,
@@ -71,6 +72,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "signals": SIGNALS,
     "credible": CREDIBLE,
     "locus_variants": LOCUS_VARIANTS,
+    "calibration": CALIBRATION,
     "scores": SCORES,
     "score_variants": SCORE_VARIANTS,
     "harmonised": HARMONISED,
@@ -105,6 +107,7 @@ DESCRIPTIONS: dict[str, str] = {
     "projected": "A row per sample projected on the components of an earlier cohort",
     "design": "A row per sample that is tested: traits and covariates as the tests use them",
     "loco": "A row per trait, contig left out and sample: what step 1 predicts",
+    "calibration": "A row per null, test, bin of frequency and α: how often null traits are rejected",
     "association": "A row per variant that was tested, for one trait",
     "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
     "interactions": "A row per variant that was tested, for one trait and one covariate",

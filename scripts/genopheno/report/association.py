@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genopheno.report import calibration
+from genopheno.report import calibration, type_one_error
 from genopheno.report.blocks import (
     Section,
     column,
@@ -33,6 +33,7 @@ from genopheno.report.read import Results, count, first
 
 GENOME_WIDE = -np.log10(5e-8)
 TOP = 100
+NO_TRAITS = ("design", "calibration")  # tables beside those of the traits
 MODELS = {
     "regression": "regression of each variant",
     "wgr": "whole-genome regression",
@@ -52,7 +53,7 @@ def traits(results: Results) -> list[dict[str, Any]]:
         scan = {str(t.get("name")): t for t in scan if isinstance(t, dict)}
     scan = {k: v for k, v in scan.items() if isinstance(v, dict)} if isinstance(scan, dict) else {}
     files = sorted(
-        p.stem for p in results.path("association").glob("*.parquet") if p.stem != "design"
+        p.stem for p in results.path("association").glob("*.parquet") if p.stem not in NO_TRAITS
     )
     if scan:  # a table that the last scan did not make is of another configuration
         files = [n for n in files if n in scan]
@@ -95,6 +96,7 @@ def section(results: Results) -> tuple[Section, list[dict[str, Any]], dict[str, 
     }
     told = coding_notes(first(results.json("association/scan.json"), "coding"))
     part.add(*told, _overview(shown), tabs("traits", "Traits", [trait["panel"] for trait in shown]))
+    part.add(*type_one_error.blocks(results, known))
     return part, [trait["row"] for trait in shown], books
 
 
@@ -318,13 +320,6 @@ def _facts(
     pairs.append(("λ (median)", float(f"{inflation:.4f}")))
     if cases and controls:
         pairs.append(("λ₁₀₀₀", calibration.lambda_1000(inflation, cases, controls)))
-    frequency = arrow["effect_allele_frequency"].to_numpy().astype(float)
-    minor = np.minimum(frequency, 1 - frequency)
-    for low, high in ((0, 0.01), (0.01, 0.05), (0.05, 0.5)):
-        here = (minor > low) & (minor <= high)
-        if here.sum() >= 20:
-            value = calibration.genomic_inflation(y[here])
-            pairs.append((f"λ at MAF {low:g}–{high:g}", f"{value:.3f} ({here.sum():,} variants)"))
     said = [str(s) for s in trait.get("notices") or []]
     return facts("About this trait", pairs, caption=" ".join(said))
 

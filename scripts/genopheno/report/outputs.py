@@ -23,6 +23,7 @@ FILES = (
     ("structure/loadings.parquet", "Loadings", 'pd.read_parquet("{path}")'),
     ("structure/kinship.parquet", "Related pairs", 'pd.read_parquet("{path}")'),
     ("association/*.tsv.gz", "Summary statistics (GWAS-SSF)", 'pd.read_table("{path}")'),
+    ("association/calibration.parquet", "Type-I error of the tests", 'pd.read_parquet("{path}")'),
     ("association/*.parquet", "Summary statistics", 'pd.read_parquet("{path}")'),
     (
         "association/interactions/*.parquet",
@@ -51,6 +52,8 @@ def files(results: Results) -> Section:
             if path.name.startswith(".") or path.name == "design.parquet":
                 continue
             shown = f"{results.root.name}/{path.relative_to(results.root)}"
+            if shown in rows["path"]:
+                continue  # an earlier pattern told it apart
             rows["path"].append(shown)
             rows["what"].append(what)
             rows["bytes"].append(size(path))

@@ -33,6 +33,7 @@ MAKERS = {
     "cohort/": "genopheno join",
     "structure/": "genopheno structure",
     "association/interactions/": "genopheno interact",
+    "association/calibration": "genopheno calibrate",
     "association/": "genopheno associate",
     "scores/": "genopheno score",
     "summaries/": "genopheno summarise",

@@ -87,6 +87,20 @@ class WholeGenomeRegression(Section):
     """Variants below this minor allele frequency are not used for the predictions."""
 
 
+class Calibration(Section):
+    replicates: Annotated[int, Field(ge=2)] = 20
+    """Null traits per null, model and case fraction."""
+    variants: Positive = 1000
+    """Variants drawn at random that each null trait is tested with."""
+    case_fractions: list[Annotated[float, Field(gt=0, lt=1)]] = [0.5, 0.1, 0.01]
+    """Shares of cases of simulated binary traits; a share with fewer than 5 cases is skipped."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of variants and traits."""
+    ld_scores: Path | None = None
+    """LD scores for the LD-score intercept (columns CHR, SNP, BP, L2, as ldsc writes them); null:
+    those of the cohort's own genotypes, where it has enough people and variants."""
+
+
 class Association(Section):
     engine: Literal["numpy", "hail"] = "numpy"
     """numpy: kernels on genotype blocks, one machine. hail: the same through Hail (Spark)."""
@@ -133,6 +147,10 @@ class Association(Section):
     of every trait: conditional analysis."""
     interactions: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]] = []
     """Covariates whose product with every variant is tested, trait by trait, beside the scan."""
+
+    calibration: Calibration = Calibration()
+    """Null simulations on the cohort's own genotypes: how often each test errs
+    (docs/calibration.md)."""
 
     @property
     def imputed(self) -> list[Path]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genopheno.signals import pvalues
+from genopheno import pvalues
 
 ITERATIONS, TOLERANCE = 50, 1e-10
 SEPARATED = 30.0  # log odds at which a fitted probability says that the fit runs away

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genopheno.sumstats import pvalues
+from genopheno import pvalues
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genopheno import fields
+from genopheno import fields, pvalues
 from genopheno.files import write_json
 from genopheno.problems import fail
-from genopheno.sumstats import orient, pvalues
+from genopheno.sumstats import orient
 from genopheno.sumstats.match import BY_FREQUENCY, Matched, Policy, match
 from genopheno.sumstats.outputs import Tables
 from genopheno.sumstats.reading import read_studies

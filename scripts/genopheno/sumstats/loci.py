@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from genopheno.sumstats import pvalues
+from genopheno import pvalues
 from genopheno.sumstats.combine import Combined
 from genopheno.sumstats.estimates import Estimate
 

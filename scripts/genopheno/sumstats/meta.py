@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genopheno import fields
+from genopheno import fields, pvalues
 from genopheno.files import write_json
 from genopheno.problems import Problems, fail
-from genopheno.sumstats import combine, orient, pvalues
+from genopheno.sumstats import combine, orient
 from genopheno.sumstats.loci import Loci
 from genopheno.sumstats.match import BY_FREQUENCY, Matched, Policy, match
 from genopheno.sumstats.outputs import Tables

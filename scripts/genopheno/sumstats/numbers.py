@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genopheno.sumstats import pvalues
+from genopheno import pvalues
 
 CI_WIDTH = 2 * 1.959963984540054  # standard errors that a 95 % confidence interval spans
 TINY = 1e-290  # a text below it is read again, as mantissa and exponent

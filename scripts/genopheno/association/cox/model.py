@@ -28,7 +28,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from genopheno.association import pvalues, small
+from genopheno import pvalues
+from genopheno.association import small
 from genopheno.association.block import Block
 from genopheno.association.cox import firth
 from genopheno.association.cox.risksets import RiskSets, reciprocal

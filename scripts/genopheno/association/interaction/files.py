@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from genopheno import fields, ssf
-from genopheno.association import pvalues, results
+from genopheno import fields, pvalues, ssf
+from genopheno.association import results
 from genopheno.association.design import TraitDesign
 from genopheno.association.interaction.terms import TESTS, Found
 from genopheno.files import write_json, writing

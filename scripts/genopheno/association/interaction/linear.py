@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from genopheno.association import pvalues, small
+from genopheno import pvalues
+from genopheno.association import small
 from genopheno.association.block import Block
 from genopheno.association.interaction.terms import (
     LINEAR,

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from genopheno.association import firth, pvalues, small
+from genopheno import pvalues
+from genopheno.association import firth, small
 from genopheno.association.block import Block
 from genopheno.association.interaction.fits import Batch, Columns, likelihood, penalised
 from genopheno.association.interaction.terms import FIRTH, TESTS, WALD, Found, Terms, quadratic

@@ -84,7 +84,7 @@ class Loco:
         ----------
         fam : the ``.fam`` file of the genotypes, for the family names.
         """
-        from genopheno.association.results import chromosome
+        from genopheno.ssf import chromosome
 
         folder = Path(folder)
         scales = {entry["name"]: entry.get("scale", 1.0) for entry in self.info["traits"]}
