@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from genopheno import fields
+from genopheno import fields, pvalues
 from genopheno.files import write_json
 from genopheno.genotypes import Genotypes, write_bed
 from genopheno.problems import StageError
@@ -283,7 +283,7 @@ def test_genes_by_place(made, tmp_path):
 def test_bayes_factors_are_ratios_of_normal_densities():
     """Wakefield 2009: the estimate's density with a true effect of variance W over that without."""
     beta, error, w = np.array([0.1, -0.5, 0.0, np.nan]), np.array([0.1, 0.1, 0.3, 0.1]), 0.2
-    ours = credible.log_bayes_factors(beta, error, w)
+    ours = credible.log_bayes_factors(pvalues.from_normal(beta / error), error, w)
     theirs = stats.norm.logpdf(beta, 0, np.sqrt(error**2 + w**2)) - stats.norm.logpdf(
         beta, 0, error
     )

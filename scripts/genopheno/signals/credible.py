@@ -1,12 +1,14 @@
 """Credible sets: which variants may be the cause of a signal, if one alone is.
 
-Approximate Bayes factors (Wakefield 2009, Genet Epidemiol 33:79) from effects and their errors,
-the same prior for every variant of the locus (Maller et al. 2012, Nat Genet 44:1294).
+Approximate Bayes factors (Wakefield 2009, Genet Epidemiol 33:79) from p and standard errors, the
+same prior for every variant of the locus (Maller et al. 2012, Nat Genet 44:1294).
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from genopheno import pvalues
 
 # Standard deviation of true effects: of log odds, and per standard deviation of a quantitative
 # trait; as in coloc (Giambartolomei et al. 2014).
@@ -14,17 +16,22 @@ PRIOR_BINARY, PRIOR_QUANTITATIVE = 0.2, 0.15
 
 
 def log_bayes_factors(
-    beta: np.ndarray, standard_error: np.ndarray, prior: float | np.ndarray
+    neg_log10_p: np.ndarray, standard_error: np.ndarray, prior: float
 ) -> np.ndarray:
     """Log of the Bayes factor for an effect against none; NaN where there is no estimate.
 
     Parameters
     ----------
-    prior : standard deviation of true effects, on the scale of `beta`.
+    neg_log10_p : (variants,) of each alone. The squared z that the formula asks for is taken from
+        it and not as that of beta over its error: where a variant explains much of a trait,
+        Student's t² of neighbours differ more than their likelihoods do, which makes sets too
+        small.
+    standard_error : (variants,) of the effect.
+    prior : standard deviation of true effects, on the same scale.
     """
-    variance = np.square(standard_error)
-    shrink = prior**2 / (prior**2 + variance)
-    return (np.log1p(-shrink) + np.square(beta) / variance * shrink) / 2
+    shrink = prior**2 / (prior**2 + np.square(standard_error))
+    with np.errstate(divide="ignore", invalid="ignore"):  # an error of 0
+        return (np.log1p(-shrink) + pvalues.chi2_from_neg_log10(neg_log10_p) * shrink) / 2
 
 
 def posteriors(log_factors: np.ndarray) -> np.ndarray:

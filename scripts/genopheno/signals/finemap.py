@@ -78,6 +78,6 @@ def _signal(lead: int, estimates: Estimates, trait: Trait | None, coverage: floa
     prior = credible.PRIOR_BINARY
     if trait is not None and trait.type not in (BINARY, "time-to-event"):
         prior = credible.PRIOR_QUANTITATIVE * float(np.nanstd(trait.y))
-    factors = credible.log_bayes_factors(estimates.beta, estimates.standard_error, prior)
+    factors = credible.log_bayes_factors(estimates.neg_log10_p, estimates.standard_error, prior)
     posterior = credible.posteriors(factors)
     return Signal(lead, estimates, credible.credible_set(posterior, coverage), posterior)

@@ -107,6 +107,10 @@ def select(region: Region, lead: int, *, above: float) -> list[int]:
     -------
     Indices in the order in which they were selected; at least one.
     """
+    return _exchange(region, _forward(region, lead, above))
+
+
+def _forward(region: Region, lead: int, above: float) -> list[int]:
     chosen, seen = [lead], {frozenset([lead])}
     while True:
         found = region.test(chosen)
@@ -127,3 +131,26 @@ def select(region: Region, lead: int, *, above: float) -> list[int]:
             return chosen
         seen.add(frozenset(now))
         chosen = now
+
+
+def _exchange(region: Region, chosen: list[int]) -> list[int]:
+    """Put the strongest variant given the others in the place of each, until none is stronger.
+
+    Those selected first were selected when the later signals still were part of the noise.
+    """
+    seen = {frozenset(chosen)}
+    while len(chosen) > 1:
+        before = list(chosen)
+        for i in range(len(chosen)):
+            others = chosen[:i] + chosen[i + 1 :]
+            found = region.test(others)
+            if found is None:
+                continue
+            p = np.nan_to_num(found.neg_log10_p, nan=-1.0)
+            best = int(p.argmax())
+            if p[best] > p[chosen[i]]:
+                chosen = [*chosen[:i], best, *chosen[i + 1 :]]
+        if chosen == before or frozenset(chosen) in seen:
+            break
+        seen.add(frozenset(chosen))
+    return chosen
