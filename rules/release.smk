@@ -45,6 +45,7 @@ rule report:
         structure="results/structure/structure.json",
         scan="results/association/scan.json",
         interactions=INTERACTION_REPORTS,
+        signals=SIGNALS,
         scores=SCORES,
         calibration="results/association/calibration.json",
         summaries="results/summaries/summaries.json",

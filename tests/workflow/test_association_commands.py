@@ -77,6 +77,15 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
         "--loco", "predictions/loco.parquet", "--trait", "case", "--covariate", "age",
         "--out", "interactions/case.age.parquet", cwd=tmp_path,
     )  # fmt: skip
+    genopheno(
+        "signals", "--genotypes", cohort / "g", "--results", "case.parquet", "--trait", "case",
+        "--design", "design.parquet", "--loco", "predictions/loco.parquet", "--p-value", "5e-3",
+        "--out-dir", "signals", cwd=tmp_path,
+    )  # fmt: skip
+    behind = json.loads((tmp_path / "signals/case.json").read_text())
+    assert (behind["type"], behind["model"], behind["notices"]) == ("binary", "wgr", [])
+    found = fields.read(tmp_path / "signals/case.signals.parquet")
+    assert len(found) == behind["n_signals"] > 0 and set(found["method"]) == {"conditional"}
     products = json.loads((tmp_path / "interactions/case.age.json").read_text())
     assert (products["terms"], products["model"], products["reason"]) == (["age"], "wgr", None)
     assert len(fields.read(tmp_path / "interactions/case.age.parquet")) > M - 10

@@ -35,6 +35,7 @@ from genopheno.fields.matrices import (
 )
 from genopheno.fields.samples import CHARR, IDENTITY_MEASURES, IDENTITY_PAIRS, SAMPLE_QC
 from genopheno.fields.scores import SCORE_VARIANTS, SCORES
+from genopheno.fields.signals import CLUMP_MEMBERS, CLUMPS, CREDIBLE, LOCUS_VARIANTS, SIGNALS
 from genopheno.fields.structure import (
     COMPONENTS,
     KINSHIP,
@@ -66,6 +67,11 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "association_left_out": ASSOCIATION_LEFT_OUT,
     "interactions": INTERACTIONS,
     "loco": LOCO,
+    "clumps": CLUMPS,
+    "clump_members": CLUMP_MEMBERS,
+    "signals": SIGNALS,
+    "credible": CREDIBLE,
+    "locus_variants": LOCUS_VARIANTS,
     "calibration": CALIBRATION,
     "scores": SCORES,
     "score_variants": SCORE_VARIANTS,
@@ -105,6 +111,11 @@ DESCRIPTIONS: dict[str, str] = {
     "association": "A row per variant that was tested, for one trait",
     "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
     "interactions": "A row per variant that was tested, for one trait and one covariate",
+    "clumps": "A row per index variant of one trait and the variants that it stands for",
+    "clump_members": "A row per variant of a clump of one trait, without the index variant",
+    "signals": "A row per independent signal of one trait",
+    "credible": "A row per signal of one trait and variant of its credible set",
+    "locus_variants": "A row per variant of the loci of one trait",
     "scores": "A row per polygenic score and sample",
     "score_variants": "A row per usable line of a scoring file: where it is in the cohort",
     "harmonised": "A row per variant of one study, on the alleles of a reference",

@@ -30,6 +30,7 @@ FILES = (
         "Interactions with a covariate",
         'pd.read_parquet("{path}")',
     ),
+    ("signals/*.parquet", "Clumps, signals, credible sets", 'pd.read_parquet("{path}")'),
     ("scores/scores.parquet", "Polygenic scores", 'pd.read_parquet("{path}")'),
     ("summaries/*.parquet", "Cohort summaries", 'pd.read_parquet("{path}")'),
     ("truth/*.html", "Control against its truth set", "open {path}"),

@@ -18,6 +18,7 @@ from genopheno.report import (
     overview,
     samples,
     scores,
+    signals,
     structure,
     variants,
 )
@@ -65,6 +66,7 @@ def write(
         structure.section(held),
         tested,
         *([products] if (products := interactions.section(held)) else []),
+        *([behind] if (behind := signals.section(held)) else []),
         *([scored] if (scored := scores.section(held)) else []),
         cohort.section(held, groups),
         matrices.section(held),

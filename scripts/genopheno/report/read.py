@@ -35,6 +35,7 @@ MAKERS = {
     "association/interactions/": "genopheno interact",
     "association/calibration": "genopheno calibrate",
     "association/": "genopheno associate",
+    "signals/": "genopheno signals",
     "scores/": "genopheno score",
     "summaries/": "genopheno summarise",
     "matrices/": "genopheno matrices",

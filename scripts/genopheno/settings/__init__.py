@@ -16,7 +16,15 @@ from genopheno.assays import ASSAYS, Assay
 from genopheno.problems import Problem, StageError
 from genopheno.settings.base import Section
 from genopheno.settings.calling import Calling, Reads
-from genopheno.settings.cohort import Association, Matrices, Scores, Structure, Summaries, VariantQC
+from genopheno.settings.cohort import (
+    Association,
+    Matrices,
+    Scores,
+    Signals,
+    Structure,
+    Summaries,
+    VariantQC,
+)
 from genopheno.settings.inputs import Annotation, Database, Reference, TruthSet
 from genopheno.settings.samples import Identity, SampleQC
 from genopheno.strata import ANCESTRY
@@ -61,6 +69,8 @@ class Settings(Section):
     """Components and kinship."""
     association: Association = Association()
     """Association tests."""
+    signals: Signals = Signals()
+    """What stands behind significant variants: clumps, independent signals, credible sets."""
     scores: Scores = Scores()
     """Polygenic scores."""
     summaries: Summaries = Summaries()

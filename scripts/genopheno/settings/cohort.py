@@ -167,6 +167,23 @@ class Association(Section):
         return self
 
 
+class Signals(Section):
+    p_value: Annotated[float, Field(gt=0, le=1)] = 5e-8
+    """Variants with p up to this may be the index of a clump, and join the independent signals."""
+    r2: Fraction = 0.1
+    """Least squared correlation of a variant with the index variant of its clump."""
+    kb: Annotated[float, Field(gt=0)] = 500
+    """Reach of a clump on either side of its index variant, and of a locus beyond its outermost
+    ones, in 1,000 bp."""
+    coverage: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Posterior probability that the variants of a credible set have together."""
+    known: Path | None = None
+    """Known associations in the cohort's build: the GWAS Catalog's file of associations (TSV), or
+    a table with columns chromosome and base_pair_location; null: none, and novelty is not told."""
+    known_kb: Annotated[float, Field(gt=0)] = 500
+    """A signal with a known association within this reach, in 1,000 bp, is not novel."""
+
+
 class Scores(Section):
     files: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")], Path] = {}
     """Scoring files as the PGS Catalog has them, harmonised to the cohort's build, by name."""
