@@ -134,6 +134,12 @@ class Association(Section):
     interactions: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]] = []
     """Covariates whose product with every variant is tested, trait by trait, beside the scan."""
 
+    @property
+    def imputed(self) -> list[Path]:
+        """Files of `dosages`, whether it is one, several or none."""
+        given = self.dosages or []
+        return given if isinstance(given, list) else [given]
+
     @model_validator(mode="after")
     def _of_the_engine(self) -> Association:
         if self.interactions and self.engine == "hail":
@@ -152,12 +158,6 @@ class Scores(Section):
     """Take A/T and C/G variants, whose strand nothing tells, as they stand in the file."""
     components: Annotated[int, Field(ge=0)] = 4
     """Principal components whose share of a score is taken out of its adjusted z-score."""
-
-    @property
-    def imputed(self) -> list[Path]:
-        """Files of `dosages`, whether it is one, several or none."""
-        given = self.dosages or []
-        return given if isinstance(given, list) else [given]
 
 
 class Summaries(Section):
