@@ -20,6 +20,7 @@ from genopheno.fields.cohort import (
     TRAIT_DISTRIBUTIONS,
 )
 from genopheno.fields.field import Field
+from genopheno.fields.genes import GENE_SETS, GENE_TESTS, GENE_VARIANTS, GENES_LEFT_OUT
 from genopheno.fields.matrices import (
     CARRIERS,
     MATRIX_GENES,
@@ -65,6 +66,10 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "association_left_out": ASSOCIATION_LEFT_OUT,
     "interactions": INTERACTIONS,
     "loco": LOCO,
+    "gene_sets": GENE_SETS,
+    "gene_tests": GENE_TESTS,
+    "genes_left_out": GENES_LEFT_OUT,
+    "gene_variants": GENE_VARIANTS,
     "scores": SCORES,
     "score_variants": SCORE_VARIANTS,
     "harmonised": HARMONISED,
@@ -102,6 +107,10 @@ DESCRIPTIONS: dict[str, str] = {
     "association": "A row per variant that was tested, for one trait",
     "association_left_out": "A row per variant that was not tested, or in vain, for one trait",
     "interactions": "A row per variant that was tested, for one trait and one covariate",
+    "gene_sets": "A row per gene and variant: the masks that it is in",
+    "gene_tests": "A row per gene, mask, frequency limit and test, for one trait",
+    "genes_left_out": "A row per gene, mask and frequency limit that was not tested, for one trait",
+    "gene_variants": "A row per variant of the genes that stand out, for one trait",
     "scores": "A row per polygenic score and sample",
     "score_variants": "A row per usable line of a scoring file: where it is in the cohort",
     "harmonised": "A row per variant of one study, on the alleles of a reference",
