@@ -45,6 +45,7 @@ rule report:
         structure="results/structure/structure.json",
         scan="results/association/scan.json",
         interactions=INTERACTION_REPORTS,
+        genes=GENE_REPORTS,
         scores=SCORES,
         summaries="results/summaries/summaries.json",
         matrices="results/matrices/dictionary.tsv",

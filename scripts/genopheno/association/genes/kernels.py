@@ -145,7 +145,10 @@ def _integrated(parts: list[_Optimal], q: np.ndarray) -> np.ndarray:
     """log p of each set, given the quantiles (sets, ρ)."""
     from scipy import special
 
-    pieces = [part.pieces(row) if np.isfinite(row).all() else None for part, row in zip(parts, q, strict=True)]
+    pieces = [
+        part.pieces(row) if np.isfinite(row).all() else None
+        for part, row in zip(parts, q, strict=True)
+    ]
     rows = [i for i, piece in enumerate(pieces) if piece and len(parts[i].rest)]
     out = np.full(len(parts), np.nan)
     tails = {}

@@ -177,6 +177,13 @@ def run(
             "masks": pa.array(list(kept.values()), pa.list_(pa.string())),
         }
     )
+    if not kept:
+        raise fail(
+            "gene-sets-empty",
+            source,
+            "no variant that the genotypes have is in any mask",
+            "Look at the categories of masks and annotations",
+        )
     info = {
         "source": source,
         "declared": named,

@@ -59,23 +59,14 @@ def write(
 ) -> None:
     """Write the table and the JSON of the same name beside it.
 
+    A cohort may have no variant in any mask: the table is then empty, and the counts say why.
+
     Parameters
     ----------
     entries : gene_id, gene_symbol, row (of the genotypes), masks (list of strings); a row per gene
         and variant.
     info : what the JSON says beside counts of genes, variants and masks.
-
-    Raises
-    ------
-    StageError : there is no entry.
     """
-    if not entries.num_rows:
-        raise fail(
-            "gene-sets-empty",
-            path,
-            "no variant of the genotypes is in any mask",
-            "Look at the masks, and at the names of variants and consequences",
-        )
     entries = entries.sort_by([("row", "ascending"), ("gene_id", "ascending")])
     variants = genotypes.table.take(entries["row"])
     columns = {
@@ -138,6 +129,8 @@ def read(path: str | Path, genotypes: Genotypes) -> Sets:
             f"{place.null_count} variants are not among the genotypes, such as {', '.join(some)}",
             "Make the sets of the same genotypes",
         )
+    if not table.num_rows:
+        return Sets([], masks, info)
     rows = place.to_numpy()
     member = np.stack([_holds(table["masks"], name).to_numpy(False) for name in masks])
     names = table["gene_id"].combine_chunks().dictionary_encode()
