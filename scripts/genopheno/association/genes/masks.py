@@ -113,9 +113,9 @@ def run(
     parts = []
     for batch in pq.ParquetFile(consequences).iter_batches(1 << 17, columns=list(COLUMNS)):
         some = pa.Table.from_batches([batch])
-        some = some.filter(pc.fill_null(pc.field("most_severe_of_gene"), False))
+        some = some.filter(pc.field("most_severe_of_gene"))  # null is no
         reasons["in no gene"] += pc.sum(pc.is_null(some["gene_id"])).as_py() or 0
-        some = some.filter(pc.is_valid(pc.field("gene_id")))
+        some = some.filter(pc.is_valid(some["gene_id"]))
         rows = names.rows(some["variant_id"].combine_chunks())
         reasons["not among the genotypes"] += rows.null_count
         some = some.append_column("row", rows).filter(pc.is_valid(rows))

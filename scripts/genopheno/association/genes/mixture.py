@@ -10,7 +10,7 @@ Davies (1980) takes a vertical line through 0, where the integrand oscillates an
 left after cancellation is absolute: no p below about 1e-9 can be had. Here the path is a
 parabola through the saddlepoint, bent as the path of steepest descent is (Rice 1980): the
 integrand neither oscillates nor cancels, the trapezoidal rule converges exponentially, and the
-error is *relative*, about 1e-12 for p of 0.5 as for p of 1e-300. Below the mean the lower
+error is *relative*, below 1e-7 for p of 0.5 as for p of 1e-300. Below the mean the lower
 tail is taken in the same way, with the path on the other side of 0.
 
 No library that is kept has the exact tail: those at hand end in 2021, or approximate by moments.

@@ -132,7 +132,13 @@ def run(
         "n_genes": len(known.genes),
         "masks": known.info["masks"],
         "sets": {key: value for key, value in known.info.items() if key != "masks"},
-        "parameters": asdict(options) | {"follow_up": follow_up, "correction": correction},
+        "parameters": {
+            **asdict(options),
+            "max_frequency": list(options.max_frequency),
+            "weights": list(options.weights),
+            "follow_up": follow_up,
+            "correction": correction,
+        },
         "traits": entries,
     }
     write_json(Path(out_dir) / "genes.json", told)
