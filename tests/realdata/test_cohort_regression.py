@@ -212,20 +212,22 @@ def test_gene_tests_are_hails(epacts, tmp_path: Path, monkeypatch: pytest.Monkey
                 x=hl.float64(mt.GT.n_alt_alleles()),
                 covariates=[1.0, *(mt._v[i] for i in range(1, values.shape[1]))],
                 logistic=(50, 1e-10) if binary else False,
-                accuracy=1e-10,
+                accuracy=1e-7,
+                iterations=1_000_000,
             ).collect()
+            assert found.fault == 0
             assert found.size == len(variants) == skat.n_variants.iloc[0]
             ours = 10 ** -skat.neg_log10_p_value.iloc[0]
-            assert ours == pytest.approx(found.p_value, rel=1e-5, abs=1e-9)
+            assert ours == pytest.approx(found.p_value, abs=1e-6)
         for each in q:
             told = hl.eval(
                 hl.pgenchisq(
                     each, w=weights.tolist(), k=[1] * 4, lam=[0.0] * 4, mu=0.0, sigma=0.0,
-                    min_accuracy=1e-10,
+                    min_accuracy=1e-7, max_iterations=1_000_000,
                 )
             )  # fmt: skip
             ours = np.exp(log_upper_tail(each, weights)[0])
-            assert 1 - ours == pytest.approx(told.value, abs=1e-8)
+            assert 1 - ours == pytest.approx(told.value, abs=1e-6)
 
 
 def dosages(cohort: Path, position: int, samples: list[str]) -> np.ndarray:
