@@ -252,3 +252,16 @@ def test_faulty_files_of_saige(annotated: Path, text: str, codes) -> None:
     with pytest.raises(StageError) as error:
         setfiles.run(annotated / "g", annotated / "sets.parquet", saige=annotated / "group")
     assert [p.code for p in error.value.problems] == codes
+
+
+@pytest.mark.parametrize(
+    "mask", [{"also": ["other"]}, {"impacts": ["SEVERE"]}, {"min_score": {"a_b": 1}}]
+)
+def test_faulty_masks_of_the_configuration_are_told_by_check(mask) -> None:
+    from genopheno.settings import parse
+
+    values = {"reference": {"fasta": "a", "genes": "b"}}
+    values["association"] = {"genes": {"masks": {"m": mask}}}
+    with pytest.raises(StageError) as error:
+        parse(values, "config.yaml")
+    assert {p.code for p in error.value.problems} == {"config-invalid"}
