@@ -13,7 +13,7 @@ from genopheno.association.genes.null import Null
 
 if TYPE_CHECKING:
     from genopheno.association.genes.files import Rows
-    from genopheno.association.genes.scan import Scanner
+    from genopheno.association.genes.scanner import Scanner
     from genopheno.association.genes.sets import Gene
 
 MOST = 300  # variants that are left out one by one; of more, those with the smallest p
