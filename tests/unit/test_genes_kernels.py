@@ -148,5 +148,10 @@ def test_cauchy_far_out_and_at_its_ends() -> None:
     assert cauchy(np.array([500.0, 0.1])) == pytest.approx(500 - np.log10(2))
     assert cauchy(np.array([0.0, 0.0])) == pytest.approx(-np.log10(0.999))
     assert cauchy(np.array([np.nan, 2.0])) == pytest.approx(2)
+    # A small p of hardly any weight does not outvote the others.
+    expected = stats.cauchy.sf(np.array([1, 1e-12]) / (1 + 1e-12) @ stats.cauchy.isf([0.9, 1e-9]))
+    assert 10 ** -cauchy(np.array([-np.log10(0.9), 9]), np.array([1, 1e-12])) == pytest.approx(
+        expected, rel=1e-6
+    )
     assert np.isnan(cauchy(np.array([np.nan])))
     assert np.isnan(cauchy(np.array([1.0]), np.array([0.0])))

@@ -16,6 +16,7 @@ import numpy as np
 from genopheno.association.pvalues import LN10
 
 SMALL = 8.0  # -log10 p from which tan((½ - p) π) is 1 / (p π) to all digits
+LARGE = 100.0  # log of a sum beside which the other terms, at least -320, vanish
 MOST = 0.999  # p of 1 would be a Cauchy variable of minus infinity, and outvote all others
 
 
@@ -37,11 +38,12 @@ def cauchy(neg_log10_p: np.ndarray, weights: np.ndarray | None = None) -> float:
     near = np.minimum(10 ** -values[~far], MOST)
     total = float(weights[~far] @ np.tan((0.5 - near) * np.pi))
     if far.any():
-        # log of the sum of w / (p π), to which the rest is added where it can be seen.
         logs = np.log(weights[far]) + values[far] * LN10 - np.log(np.pi)
         most = logs.max()
-        log_total = most + np.log(np.exp(logs - most).sum() + total * np.exp(-most))
-        return float((log_total + np.log(np.pi)) / LN10)
+        if most > LARGE:  # nothing else can be seen beside it
+            log_total = most + np.log(np.exp(logs - most).sum())
+            return float((log_total + np.log(np.pi)) / LN10)
+        total += float(np.exp(logs).sum())
     if total > 1:  # the arctangent of the reciprocal keeps the digits
         return float(-np.log10(np.arctan(1 / total) / np.pi))
     return float(-np.log10(0.5 - np.arctan(total) / np.pi))
