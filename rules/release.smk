@@ -46,6 +46,7 @@ rule report:
         scan="results/association/scan.json",
         interactions=INTERACTION_REPORTS,
         signals=SIGNALS,
+        genes=GENE_REPORTS,
         scores=SCORES,
         calibration="results/association/calibration.json",
         summaries="results/summaries/summaries.json",

@@ -70,8 +70,15 @@ def _default(info: FieldInfo, path: str) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def _plain(value: Any) -> Any:
+    """A default without models: of those, what differs from their own defaults."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_defaults=True)
+    return {key: _plain(v) for key, v in value.items()} if isinstance(value, dict) else value
+
+
 def _scalar(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
+    text = yaml.safe_dump(_plain(value), default_flow_style=True, width=1000).strip()
     return text.removesuffix("\n...").removesuffix("...").strip()
 
 
@@ -138,8 +145,10 @@ def config_markdown() -> str:
     emit(Settings, "")
     from genopheno.assays import ASSAYS
     from genopheno.settings import Database, TruthSet
+    from genopheno.settings.cohort import GeneMask
 
-    for what, model in (("database", Database), ("truth set", TruthSet)):
+    sections = (("database", Database), ("truth set", TruthSet), ("gene mask", GeneMask))
+    for what, model in sections:
         lines += ["", f"Each {what} has:", "", "| key | default | meaning |", "|---|---|---|"]
         for name, info in model.model_fields.items():
             default = info.get_default(call_default_factory=True)

@@ -1,4 +1,6 @@
-"""`engine: hail` against EPACTS (logistic), and statsmodels (least squares, missing values)."""
+"""`engine: hail` against EPACTS (logistic), and statsmodels (least squares, missing values).
+
+Gene tests against Hail's own."""
 
 from __future__ import annotations
 
@@ -8,12 +10,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from genopheno import fields, pvalues, tools
+from genopheno.association.design import Design, TraitDesign
+from genopheno.association.genes import null, scan, setfiles
+from genopheno.association.genes.gene import Options
+from genopheno.association.genes.mixture import log_upper_tail
 from genopheno.chromosomes import SexChromosomes
 from genopheno.cohort.join import join
 from genopheno.cohort.regression import run
-from genopheno.files import write_json
+from genopheno.cohort.session import hail_session
+from genopheno.files import read_json, write_json
+from genopheno.genotypes import Genotypes
 from tests.realdata import cohort_project
 from tests.realdata.cohort_project import need_java
 
@@ -146,6 +155,78 @@ def test_score_then_firth(epacts, tmp_path: Path) -> None:
         assert row["statistic"] == pytest.approx(fit.tvalues[1], rel=1e-8)
         assert (row["df"], row["n"]) == (fit.df_resid, used.sum())
         assert row["effect_allele_frequency"] == pytest.approx(g.mean() / 2, rel=1e-12)
+
+
+def test_gene_tests_are_hails(epacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SKAT against ``hl.skat``, tails of mixtures against ``hl.pgenchisq`` (Davies' method).
+
+    Hail's accuracy is absolute, 1e-6 by default. The saddlepoint, which Hail has not, is off.
+    """
+    matrix, design, _ = epacts
+    prefix = matrix.parent / "genotypes"
+    names = list(Genotypes.open(prefix).variants.variant_id)
+    group = tmp_path / "groups.txt"
+    group.write_text(f"G var {' '.join(names)}\nG anno {' '.join('m' for _ in names)}\n")
+    setfiles.run(prefix, tmp_path / "sets.parquet", saige=group)
+    monkeypatch.setattr(null, "REFINED", np.inf)
+    table = pd.read_parquet(design)
+    traits = [
+        TraitDesign(
+            t["name"],
+            t["type"],
+            table[f"y:{t['name']}"].to_numpy(),
+            table[[f"x:{t['name']}:{c}" for c in t["covariates"]]].to_numpy(),
+            t["covariates"],
+        )
+        for t in read_json(design.with_suffix(".json"))["traits"][:2]
+    ]
+    made = Design(table["sample"].tolist(), traits)
+    options = Options(max_frequency=(1.0,), ultra_rare_allele_count=0)
+    more = {"firth_below": 0.0, "exact_firth_below": 0.0}
+    scan.run(prefix, made, tmp_path / "sets.parquet", options=options, out_dir=tmp_path, **more)
+    weights, q = np.array([6.0, 3, 1, 0.4]), np.array([0.5, 4.0, 30.0, 90.0])
+    with hail_session(tmp_path / "spark", threads=2, memory_mb=3500, small=True) as hl:
+        for trait in made.fitted:
+            skat = pd.read_parquet(tmp_path / f"{trait.name}.parquet").query("test == 'skat'")
+            variants = pd.read_parquet(tmp_path / f"variants/{trait.name}.parquet")
+            f = variants.effect_allele_frequency.to_numpy()
+            weight = stats.beta.pdf(np.minimum(f, 1 - f), 1, 25) ** 2
+            by_place = dict(zip(variants.base_pair_location.tolist(), weight.tolist(), strict=True))
+            values = np.column_stack([trait.y, trait.x])
+            people = {
+                s: row.tolist()
+                for s, row in zip(made.samples, values, strict=True)
+                if not np.isnan(row).any()
+            }
+            mt = hl.read_matrix_table(str(matrix))
+            mt = mt.annotate_cols(_v=hl.literal(people).get(mt.s))
+            mt = mt.filter_cols(hl.is_defined(mt._v))
+            mt = mt.annotate_rows(_w=hl.literal(by_place).get(mt.locus.position))
+            mt = mt.filter_rows(hl.is_defined(mt._w))
+            binary = trait.type == "binary"
+            (found,) = hl.skat(
+                key_expr=hl.str("G"),
+                weight_expr=mt._w,
+                y=mt._v[0],
+                x=hl.float64(mt.GT.n_alt_alleles()),
+                covariates=[1.0, *(mt._v[i] for i in range(1, values.shape[1]))],
+                logistic=(50, 1e-10) if binary else False,
+                accuracy=1e-7,
+                iterations=1_000_000,
+            ).collect()
+            assert found.fault == 0
+            assert found.size == len(variants) == skat.n_variants.iloc[0]
+            ours = 10 ** -skat.neg_log10_p_value.iloc[0]
+            assert ours == pytest.approx(found.p_value, abs=1e-6)
+        for each in q:
+            told = hl.eval(
+                hl.pgenchisq(
+                    each, w=weights.tolist(), k=[1] * 4, lam=[0.0] * 4, mu=0.0, sigma=0.0,
+                    min_accuracy=1e-7, max_iterations=1_000_000,
+                )
+            )  # fmt: skip
+            ours = np.exp(log_upper_tail(each, weights)[0])
+            assert 1 - ours == pytest.approx(told.value, abs=1e-6)
 
 
 def dosages(cohort: Path, position: int, samples: list[str]) -> np.ndarray:

@@ -46,6 +46,10 @@ class Counts:
         """The counts of several blocks, one after the other."""
         return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
+    def taken(self, rows: np.ndarray) -> Counts:
+        """The counts of some variants."""
+        return Counts(*(getattr(self, f.name)[rows] for f in fields(self)))
+
     def without(self, some: Counts) -> Counts:
         """The counts of the others, where `some` are of some of these people."""
         return Counts(*(getattr(self, f.name) - getattr(some, f.name) for f in fields(self)))

@@ -54,6 +54,12 @@ structure:
   max_kinship: {kinship}
   min_independent_variants: 0
 
+# Among 100 people an allele of one in a hundred has two copies: common ones are taken, too.
+association:
+  genes:
+    max_frequency: [0.5, 0.1]
+    min_allele_count: 5
+
 scores:
   files:
     ldl_score: databases/ldl_score.txt

@@ -21,6 +21,7 @@ from genopheno.fields.cohort import (
     TRAIT_DISTRIBUTIONS,
 )
 from genopheno.fields.field import Field
+from genopheno.fields.genes import GENE_SETS, GENE_TESTS, GENE_VARIANTS, GENES_LEFT_OUT
 from genopheno.fields.matrices import (
     CARRIERS,
     MATRIX_GENES,
@@ -73,6 +74,10 @@ TABLES: dict[str, tuple[Field, ...]] = {
     "credible": CREDIBLE,
     "locus_variants": LOCUS_VARIANTS,
     "calibration": CALIBRATION,
+    "gene_sets": GENE_SETS,
+    "gene_tests": GENE_TESTS,
+    "genes_left_out": GENES_LEFT_OUT,
+    "gene_variants": GENE_VARIANTS,
     "scores": SCORES,
     "score_variants": SCORE_VARIANTS,
     "harmonised": HARMONISED,
@@ -116,6 +121,10 @@ DESCRIPTIONS: dict[str, str] = {
     "signals": "A row per independent signal of one trait",
     "credible": "A row per signal of one trait and variant of its credible set",
     "locus_variants": "A row per variant of the loci of one trait",
+    "gene_sets": "A row per gene and variant: the masks that it is in",
+    "gene_tests": "A row per gene, mask, frequency limit and test, for one trait",
+    "genes_left_out": "A row per gene, mask and frequency limit that was not tested, for one trait",
+    "gene_variants": "A row per variant of the genes that stand out, for one trait",
     "scores": "A row per polygenic score and sample",
     "score_variants": "A row per usable line of a scoring file: where it is in the cohort",
     "harmonised": "A row per variant of one study, on the alleles of a reference",

@@ -31,6 +31,13 @@ FILES = (
         'pd.read_parquet("{path}")',
     ),
     ("signals/*.parquet", "Clumps, signals, credible sets", 'pd.read_parquet("{path}")'),
+    ("association/genes/*.tsv.gz", "Tests of genes", 'pd.read_table("{path}")'),
+    ("association/genes/*.parquet", "Tests of genes", 'pd.read_parquet("{path}")'),
+    (
+        "association/genes/variants/*.parquet",
+        "Variants of the genes that stand out",
+        'pd.read_parquet("{path}")',
+    ),
     ("scores/scores.parquet", "Polygenic scores", 'pd.read_parquet("{path}")'),
     ("summaries/*.parquet", "Cohort summaries", 'pd.read_parquet("{path}")'),
     ("truth/*.html", "Control against its truth set", "open {path}"),

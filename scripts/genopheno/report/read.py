@@ -32,6 +32,7 @@ MAKERS = {
     "phenotypes/": "genopheno phenotypes",
     "cohort/": "genopheno join",
     "structure/": "genopheno structure",
+    "association/genes/": "genopheno gene-tests",
     "association/interactions/": "genopheno interact",
     "association/calibration": "genopheno calibrate",
     "association/": "genopheno associate",

@@ -101,6 +101,59 @@ class Calibration(Section):
     those of the cohort's own genotypes, where it has enough people and variants."""
 
 
+class GeneMask(Section):
+    consequences: list[str] = []
+    """Sequence Ontology terms that are in, as the most severe of the variant in the gene."""
+    impacts: list[Literal["HIGH", "MODERATE", "LOW", "MODIFIER"]] = []
+    """Impacts that are in, beside the consequences."""
+    min_score: dict[str, float] = {}
+    """Least value by field of a database, as database_field; a variant without it is out."""
+    also: list[str] = []
+    """Other masks whose variants are in, too, whatever their scores."""
+
+
+MaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+FrequencyLimit = Annotated[float, Field(gt=0, le=1)]
+
+
+class GeneTests(Section):
+    masks: dict[MaskName, GeneMask] = {
+        "pLoF": GeneMask(impacts=["HIGH"]),
+        "pLoF_missense": GeneMask(impacts=["HIGH"], consequences=["missense_variant"]),
+    }
+    """Sets of variants of each gene that are tested together, by name. {}: no gene tests."""
+    max_frequency: Annotated[list[FrequencyLimit], Field(min_length=1)] = [0.01, 0.001]
+    """Largest frequencies of the alternate allele among the people of a trait; each mask is tested
+    with each."""
+    burden: Literal["max", "sum"] = "max"
+    """Burden of a person: the largest dosage of the variants, or their sum."""
+    ultra_rare_allele_count: Annotated[int, Field(ge=0)] = 10
+    """Variants with so few rarer alleles among the people of a trait are taken as one in SKAT,
+    SKAT-O and ACAT-V. 0: none are."""
+    weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] = [
+        1,
+        25,
+    ]
+    """Parameters of the beta density that weighs variants by their frequency in those three."""
+    min_allele_count: Positive = 10
+    """Masks with fewer rarer alleles among the people of a trait are left out for it."""
+    min_variants: Positive = 2
+    """Masks with fewer variants are left out: the scan of variants has them."""
+    follow_up: Annotated[int, Field(ge=0)] = 10
+    """Genes of each trait, by p-value, whose variants are listed with carriers and left out one by
+    one; significant genes are in any case."""
+
+    @model_validator(mode="after")
+    def _masks_name_each_other(self) -> GeneTests:
+        for name, mask in self.masks.items():
+            for other in mask.also:
+                if other not in self.masks or other == name:
+                    raise ValueError(f"mask {name}: also names {other}, which is no other mask")
+            if not (mask.consequences or mask.impacts or mask.also):
+                raise ValueError(f"mask {name} takes nothing")
+        return self
+
+
 class Association(Section):
     engine: Literal["numpy", "hail"] = "numpy"
     """numpy: kernels on genotype blocks, one machine. hail: the same through Hail (Spark)."""
@@ -147,6 +200,8 @@ class Association(Section):
     of every trait: conditional analysis."""
     interactions: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]] = []
     """Covariates whose product with every variant is tested, trait by trait, beside the scan."""
+    genes: GeneTests = GeneTests()
+    """Tests of genes: burden, SKAT, SKAT-O, ACAT of rare variants."""
 
     calibration: Calibration = Calibration()
     """Null simulations on the cohort's own genotypes: how often each test errs

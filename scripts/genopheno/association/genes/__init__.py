@@ -1,0 +1,1 @@
+"""Tests of sets of rare variants, gene by gene: burden, SKAT, SKAT-O, ACAT-V."""
