@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from genopheno import strata
 from genopheno.clinical import check as clinical
 from genopheno.problems import Problem
 from genopheno.settings import load
@@ -35,6 +36,9 @@ def problems(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Problem]:
         people_rows=rows,
         sheet_path=values.samples,
         groups=values.summaries.groups,
+        strata=strata.of_settings(values.association.strata),
+        interactions=values.association.interactions,
+        config_path="config/config.yaml",
     )
     return [*received.problems, *found]
 
