@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from genopheno import fields
-from genopheno.cohort import combine, dense, exchange, parts, relatedness, store
+from genopheno.cohort import combine, dense, exchange, parts, relatedness, session, store
 from genopheno.cohort.session import hail_session
 from genopheno.files import read_json
 from genopheno.genotypes import Genotypes, write_bed
@@ -305,7 +305,7 @@ def test_structure_by_hail_is_that_by_numpy(hl, data, tmp_path, monkeypatch):
         folder.mkdir()
         yield hl
 
-    monkeypatch.setattr(relatedness, "hail_session", running)
+    monkeypatch.setattr(session, "hail_session", running)
     for engine in ("numpy", "hail"):
         structure(
             tmp_path / "g", tmp_path / engine, engine=engine, cohort=tmp_path / "cohort.mt",
