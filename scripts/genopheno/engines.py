@@ -17,6 +17,8 @@ from genopheno.problems import fail
 from genopheno.strata import Stratum
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from genopheno.association.design import Design
     from genopheno.association.parts import Part
 
@@ -208,9 +210,17 @@ def associate(
             exact_firth_below=exact_firth_below,
             correction=correction,
             out_dir=folder,
-            rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
+            rsids=_rsids(variants),
             **options,
         )
+
+
+def _rsids(variants: Path | None) -> pa.Table | None:
+    """variant_id and rsid; None: there is no table of variants."""
+    import pyarrow.parquet as pq
+
+    # A data frame would import pandas, which the scan does without.
+    return pq.ParquetFile(variants).read(["variant_id", "rsid"]) if variants else None
 
 
 def _through_hail(
@@ -313,5 +323,5 @@ def interact(
         x_male_dosage=x_male_dosage,
         dosages=dosages,
         min_imputation_quality=min_imputation_quality,
-        rsids=fields.read(variants, ["variant_id", "rsid"]) if variants else None,
+        rsids=_rsids(variants),
     )

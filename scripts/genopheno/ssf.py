@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from genopheno import fields
+
 MISSING = "#NA"
 NAMES = {"neg_log10_p_value": "neg_log_10_p_value"}  # spelled so there
 CHROMOSOMES = {"X": "23", "Y": "24", "MT": "25", "M": "25"}
@@ -33,13 +35,13 @@ def lines(table: pa.Table, names: Sequence[str]) -> bytes:
         column = table[name]
         if name == "chromosome":
             contigs = pc.unique(column)
-            column = pa.array([chromosome(c) for c in contigs.to_pylist()], pa.string()).take(
+            column = fields.words([chromosome(c) for c in contigs.to_pylist()]).take(
                 pc.index_in(column, contigs)
             )
         if pa.types.is_boolean(column.type):
-            column = pc.if_else(column, "true", "false")
+            column = fields.words(["false", "true"]).take(pc.cast(column, pa.int8()))
         if column.null_count:
-            column = pc.fill_null(pc.cast(column, pa.string()), MISSING)
+            column = pc.fill_null(pc.cast(column, pa.string()), fields.words([MISSING])[0])
         columns.append(column)
     sink = io.BytesIO()
     csv.write_csv(

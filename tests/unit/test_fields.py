@@ -106,3 +106,22 @@ def test_the_compact_form_of_columns() -> None:
     for line in ("a | string | bp", "a | string | | b | c | d | e"):
         with pytest.raises(ValueError, match="cells in the column"):
             columns("open", line)
+
+
+def test_columns_go_to_numpy_and_back_without_pandas():
+    import subprocess
+    import sys
+
+    code = """
+import sys, numpy as np
+from genopheno import fields
+for values in (np.array([1.5, np.nan, -2.0]), np.array([], float), np.arange(70, dtype=np.int32),
+               np.array([True, False] * 9)):
+    back = fields.numbers(fields.column(values))
+    assert back.dtype == values.dtype
+    np.testing.assert_array_equal(back, values)
+assert fields.column(np.array([1.0, np.nan])).to_pylist() == [1.0, None]
+assert fields.words(["a", "", "é"]).to_pylist() == ["a", "", "é"]
+assert "pandas" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

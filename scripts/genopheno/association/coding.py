@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genopheno import fields
 from genopheno.chromosomes import SexChromosomes, contig_runs, copies_of
 from genopheno.genotypes import Genotypes
 from genopheno.problems import fail
@@ -107,7 +108,7 @@ class Codings:
         """The variants of a table (contig, position), cut where contig or coding changes."""
         out = []
         for contig, start, stop in contig_runs(table):
-            position = table["position"].slice(start, stop - start).to_numpy()
+            position = fields.numbers(table["position"].slice(start, stop - start))
             region = self.chromosomes.regions(contig, position)
             cuts = np.concatenate([[0], np.flatnonzero(region[1:] != region[:-1]) + 1])
             for a, b in zip(cuts, np.append(cuts[1:], len(region)), strict=True):

@@ -208,12 +208,12 @@ def read(path: str | Path) -> Design:
     import pyarrow.parquet as pq
 
     path = Path(path)
-    table = pq.read_table(path)
+    table = pq.ParquetFile(path).read()  # read_table would import pandas
     info = read_json(path.with_suffix(".json"))
     samples = table["sample"].to_pylist()
 
     def column(name: str) -> np.ndarray:
-        return np.array(table[name].to_numpy(), dtype=float)
+        return np.array(fields.numbers(table[name]), dtype=float)
 
     def optional(name: str) -> np.ndarray | None:
         return column(name) if name in table.column_names else None
@@ -234,7 +234,7 @@ def read(path: str | Path) -> Design:
                 {key: value for key, value in entry.items() if key not in derived},
                 optional(f"time:{name}"),
                 optional(f"entry:{name}"),
-                table[f"complete:{name}"].to_numpy(),
+                fields.numbers(table[f"complete:{name}"]),
             )
         )
     return Design(samples, traits, info)

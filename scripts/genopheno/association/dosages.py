@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genopheno import fields
 from genopheno.chromosomes import contig_runs
 from genopheno.files import read_json
 from genopheno.problems import Problems, fail
@@ -110,7 +111,7 @@ class Dosages:
     @cached_property
     def info(self) -> np.ndarray:
         """(variants,) float64 quality of the imputation; NaN where it is not known."""
-        return self.table["info"].to_numpy()
+        return fields.numbers(self.table["info"])
 
     def contigs(self) -> list[tuple[str, int, int]]:
         """`contig_runs` of the variants."""

@@ -65,16 +65,16 @@ def rows(variants: pa.Table, called: np.ndarray, minor: np.ndarray, codes: np.nd
         `reason_codes`.
     """
     out = codes != REASONS.index(TESTED)
-    variants = variants.filter(pa.array(out))
+    variants = variants.filter(fields.column(out))
     columns = {
         "chromosome": variants["contig"],
         "base_pair_location": variants["position"],
         "effect_allele": variants["effect_allele"],
         "other_allele": variants["other_allele"],
         "variant_id": variants["variant_id"],
-        "n": pa.array(called[out]),
-        "minor_allele_count": pa.array(minor[out]),
-        "reason": pa.array(REASONS, pa.string()).take(pa.array(codes[out])),
+        "n": fields.column(called[out]),
+        "minor_allele_count": fields.column(minor[out]),
+        "reason": fields.words(REASONS).take(fields.column(codes[out])),
     }
     schema = fields.schema("association_left_out")
     return pa.table(columns).select(schema.names).cast(schema)

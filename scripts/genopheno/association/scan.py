@@ -307,10 +307,10 @@ def _finish(
         return joined(get)[wanted]
 
     def numbers(get) -> pa.Array:
-        return pa.array(taken(get), from_pandas=True)  # NaN is null
+        return fields.column(taken(get))
 
     if not wanted.all():
-        mask = pa.array(wanted)
+        mask = fields.column(wanted)
         variants = variants.filter(mask)
         rsids = None if rsids is None else rsids.filter(mask)
     called = taken(lambda r: r.counts.called)
@@ -326,18 +326,18 @@ def _finish(
         "neg_log10_p_value": numbers(lambda r: r.estimates.neg_log10_p),
         "variant_id": variants["variant_id"],
         "rsid": pa.nulls(n, pa.string()) if rsids is None else rsids,
-        "n": pa.array(called),
+        "n": fields.column(called),
         "info": variants["info"] if "info" in variants.column_names else pa.nulls(n, pa.float64()),
-        "test": pa.array(TESTS, pa.string()).take(pa.array(taken(lambda r: r.estimates.test))),
-        "converged": pa.array(taken(lambda r: r.estimates.converged)),
+        "test": fields.words(TESTS).take(fields.column(taken(lambda r: r.estimates.test))),
+        "converged": fields.column(taken(lambda r: r.estimates.converged)),
     }
     if rows[0].cases is None:
         columns |= {name: pa.nulls(n) for name in BY_STATUS}
     else:
         cases = taken(lambda r: r.cases.called)
         by_status = (
-            pa.array(cases),
-            pa.array(called - cases),
+            fields.column(cases),
+            fields.column(called - cases),
             numbers(lambda r: r.cases.frequency),
             numbers(lambda r: r.counts.without(r.cases).frequency),
         )

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from genopheno import fields
 from genopheno.association import inflation
 from genopheno.association.design import Design, TraitDesign
 from genopheno.association.results import ROWS, TraitFiles, left_out_path, parquet_path
@@ -88,7 +89,7 @@ def counted(
     def values() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         names = ["neg_log10_p_value", "effect_allele_frequency"]
         for batch in _batches(parquet_path(out_dir, trait), names):
-            yield tuple(batch[name].to_numpy(zero_copy_only=False) for name in names)
+            yield tuple(fields.numbers(batch[name]) for name in names)
 
     return {
         "n_variants": converged,

@@ -12,13 +12,16 @@ per person).
 
 from genopheno.fields.arrow import (
     check_columns,
+    column,
     declared,
     fields_of,
     member,
     names,
+    numbers,
     read,
     schema,
     to_arrow,
+    words,
     write,
 )
 from genopheno.fields.check import check_codes, check_dictionary, check_tables
@@ -35,14 +38,17 @@ __all__ = [
     "check_columns",
     "check_dictionary",
     "check_tables",
+    "column",
     "declared",
     "fields_of",
     "member",
     "names",
+    "numbers",
     "read",
     "schema",
     "tables_in",
     "to_arrow",
+    "words",
     "write",
     "write_dictionary",
 ]
