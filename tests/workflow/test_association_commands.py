@@ -29,6 +29,8 @@ def cohort(tmp_path_factory):
     names = [f"s{i}" for i in range(N)]
     write_bed(folder / "g", dosages, variants, names)
     pd.DataFrame({"sample": names, "participant": names}).to_parquet(folder / "samples.parquet")
+    rsids = variants[["variant_id"]].assign(rsid=[f"rs{i}" if i % 3 else None for i in range(M)])
+    rsids.to_parquet(folder / "variants.parquet")
     people = pd.DataFrame({"participant": names, "sex": "female", "y": rng.normal(size=N)})
     people["case"] = (np.arange(N) % 15 == 0) * 1.0
     people["ill"], people["time:ill"] = people["case"], rng.exponential(size=N)
@@ -69,13 +71,14 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
     genopheno(
         "associate", "--genotypes", cohort / "g", "--design", "design.parquet",
         "--loco", "predictions/loco.parquet", "--correction", "spa", "--part", "1-of-1",
-        "--out-dir", "parts/1-of-1", cwd=tmp_path,
+        "--variants", cohort / "variants.parquet", "--out-dir", "parts/1-of-1", cwd=tmp_path,
     )  # fmt: skip
     genopheno("gather-scan", "parts/1-of-1", "--out-dir", ".", "--threads", "2", cwd=tmp_path)
     genopheno(
         "interact", "--genotypes", cohort / "g", "--design", "design.parquet",
         "--loco", "predictions/loco.parquet", "--trait", "case", "--covariate", "age",
-        "--out", "interactions/case.age.parquet", cwd=tmp_path,
+        "--variants", cohort / "variants.parquet", "--out", "interactions/case.age.parquet",
+        cwd=tmp_path,
     )  # fmt: skip
     genopheno(
         "signals", "--genotypes", cohort / "g", "--results", "case.parquet", "--trait", "case",
@@ -86,6 +89,10 @@ def test_models_are_chosen_run_and_told(genopheno, cohort, tmp_path):
     assert (behind["type"], behind["model"], behind["notices"]) == ("binary", "wgr", [])
     found = fields.read(tmp_path / "signals/case.signals.parquet")
     assert len(found) == behind["n_signals"] > 0 and set(found["method"]) == {"conditional"}
+    for path in ("case.parquet", "interactions/case.age.parquet"):
+        table = fields.read(tmp_path / path)
+        place = table["base_pair_location"] - 1  # positions count all variants
+        assert [r or None for r in table["rsid"]] == [f"rs{i}" if i % 3 else None for i in place]
     products = json.loads((tmp_path / "interactions/case.age.json").read_text())
     assert (products["terms"], products["model"], products["reason"]) == (["age"], "wgr", None)
     assert len(fields.read(tmp_path / "interactions/case.age.parquet")) > M - 10

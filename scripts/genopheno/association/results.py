@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from isal import isal_zlib
 
@@ -43,6 +44,18 @@ def ssf_lines(table: pa.Table) -> bytes:
 def gzipped(text: bytes) -> bytes:
     """A gzip member; members one after the other are a gzip file."""
     return isal_zlib.compress(text, GZIP_LEVEL, wbits=31)
+
+
+def rsids_of(
+    variants: pa.Table, named: pd.DataFrame | pa.Table | None
+) -> pa.ChunkedArray | pa.Array | None:
+    """The rsid of each variant; null where it has none. `named` (variant_id, rsid) None: None."""
+    if named is None:
+        return None
+    if not isinstance(named, pa.Table):
+        named = pa.Table.from_pandas(named[["variant_id", "rsid"]], preserve_index=False)
+    place = pc.index_in(variants["variant_id"], named["variant_id"])
+    return named["rsid"].take(place).cast(pa.string())
 
 
 class TraitFiles:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from genopheno import fields
 from genopheno.association import coding, left_out, parts, results, summary
@@ -134,9 +133,7 @@ def run(
             "Look at the traits' declarations and the people that have genotypes",
         )
     told["not_fitted"] = tasks.not_fitted(stretches)
-    scanner = _Scanner(
-        source, stretches, tasks, min_allele_count, min_imputation_quality, _rsid_table(rsids)
-    )
+    scanner = _Scanner(source, stretches, tasks, min_allele_count, min_imputation_quality, rsids)
     pieces, start, stop = list(scanner.pieces()), 0, source.n_variants
     if part:
         first, last = part.bounds(len(pieces))
@@ -176,12 +173,6 @@ def run(
         summary.scan_summary(out_dir, facts)
 
 
-def _rsid_table(rsids: pd.DataFrame | pa.Table | None) -> pa.Table | None:
-    if rsids is None or isinstance(rsids, pa.Table):
-        return rsids
-    return pa.Table.from_pandas(rsids[["variant_id", "rsid"]], preserve_index=False)
-
-
 @dataclass
 class _Piece:
     """Finished pieces of the files: per trait the rows, their text, and the rows left out."""
@@ -200,7 +191,7 @@ class _Scanner:
         tasks: Tasks,
         min_allele_count: int,
         min_quality: float,
-        rsids: pa.Table | None,
+        rsids: pd.DataFrame | pa.Table | None,
     ):
         self.source, self.stretches, self.tasks = source, stretches, tasks
         self.min_allele_count = min_allele_count
@@ -210,10 +201,7 @@ class _Scanner:
         self.block = block_size(source.n_samples)
         slow = any(trait.model == LMM for trait in tasks.traits)
         self.rows = min(SLOW_PIECE if slow else PIECE, ROWS_IN_FLIGHT // len(tasks.traits))
-        self.rsids = None
-        if rsids is not None:
-            place = pc.index_in(source.table["variant_id"], rsids["variant_id"])
-            self.rsids = rsids["rsid"].take(place).cast(pa.string())
+        self.rsids = results.rsids_of(source.table, rsids)
 
     def pieces(self) -> Iterator[list[tuple[Stretch, int, int]]]:
         """Blocks (stretch, start, stop), about `rows` variants at a time.

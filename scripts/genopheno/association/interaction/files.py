@@ -76,7 +76,7 @@ class Table:
     def __init__(
         self,
         variants: pa.Table,
-        rsids: pd.DataFrame | None,
+        rsids: pd.DataFrame | pa.Table | None,
         terms: list[str],
         trait: TraitDesign,
         covariate: str,
@@ -89,11 +89,7 @@ class Table:
                 told = fields.member("interactions", family, term=term)
                 extra.append(replace(told, unit=unit or told.unit) if "beta" in family else told)
         self.schema = fields.schema("interactions", extra=extra)
-        self.rsids = None
-        if rsids is not None:
-            named = pa.Table.from_pandas(rsids[["variant_id", "rsid"]], preserve_index=False)
-            place = pc.index_in(self.variants["variant_id"], named["variant_id"])
-            self.rsids = named["rsid"].take(place).cast(pa.string())
+        self.rsids = results.rsids_of(variants, rsids)
 
     @contextmanager
     def writing(self, out: str | Path) -> Iterator[Callable[[pa.Table], None]]:
